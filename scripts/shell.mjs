@@ -64,8 +64,8 @@ export function run(program, args, { cwd = root, env = process.env, quiet = fals
  * Standard output of a program run to its end, without stdin; what it says on stderr is shown. Ctrl-C is left to the
  * program. Throws Failure when it ends with anything but 0.
  */
-export async function output(program, args, { cwd = root } = {}) {
-  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+export async function output(program, args, { cwd = root, env = process.env } = {}) {
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const patient = () => undefined;
   process.on('SIGINT', patient);
   try {

@@ -15,4 +15,4 @@ export interface RunningServer {
 
 export function installServer(log?: (line: string) => void): Promise<void>;
 export function installExtension(vsix: string, folders: ServerFolders): Promise<void>;
-export function startServer(options: ServerFolders & { readonly port?: number; readonly trust?: boolean }): Promise<RunningServer>;
+export function startServer(options: ServerFolders & { readonly port?: number; readonly trust?: boolean; readonly env?: Readonly<Record<string, string>> }): Promise<RunningServer>;

@@ -113,10 +113,10 @@ export async function installExtension(vsix, { data, extensions }) {
 
 /**
  * Starts the server on 127.0.0.1; resolves once it listens. Its output goes to `<data>/server.log`.
- * `port` 0 takes any free one; `trust`: every folder is trusted without a question. Resolves to `address(folder)` (the URL that opens a folder), `pid`, `ended` (a promise of
+ * `port` 0 takes any free one; `trust`: every folder is trusted without a question; `env`: variables beside those of this process. Resolves to `address(folder)` (the URL that opens a folder), `pid`, `ended` (a promise of
  * its exit) and `stop()`.
  */
-export async function startServer({ data, extensions, port = 0, trust = true }) {
+export async function startServer({ data, extensions, port = 0, trust = true, env = {} }) {
   const settings = join(data, 'data/Machine/settings.json');
   if (!existsSync(settings)) {
     await mkdir(dirname(settings), { recursive: true });
@@ -135,7 +135,7 @@ export async function startServer({ data, extensions, port = 0, trust = true }) 
       ...(trust ? ['--disable-workspace-trust'] : []),
       '--disable-telemetry',
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } },
   );
   const log = createWriteStream(join(data, 'server.log'));
   child.stderr.on('data', (text) => log.write(text));

@@ -59,7 +59,7 @@ export function activate(context: vscode.ExtensionContext): void {
     followTrackers(store, trackers, problems),
     followMilestones(context, store),
     startRows(problems),
-    startTable(context, problems),
+    startTable(context, store, problems),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(forms, problems),

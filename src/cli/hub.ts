@@ -1,17 +1,16 @@
-import path from 'node:path';
 import {
   fetchPlan,
-  type HubId,
+  type HubPlan,
   type HubSettings,
   hubSettings,
   idText,
+  type LookUp,
   mebibytes,
-  modelId,
-  type Resolved,
-  resolveDataset,
-  resolveModel,
+  type Named,
+  nameDatasets,
+  nameModel,
+  Speed,
   type Wanted,
-  weightedDatasetId,
 } from '../core/hub/index.js';
 import type { TrainingOptions } from '../core/options/index.js';
 import type { Progress } from '../core/work/progress.js';
@@ -19,7 +18,7 @@ import { cancellable, Interrupted } from './interrupt.js';
 import { clock, grouped, type StatusLine } from './terminal.js';
 
 /** What of a command's input may name something on the hub. */
-interface Named {
+interface Names {
   readonly dataset: readonly string[] | undefined;
   readonly evalDataset: readonly string[] | undefined;
   readonly model: string | undefined;
@@ -40,7 +39,7 @@ export const isHubOption = (option: string): boolean => Object.hasOwn(HUB_OPTION
  * @param wanted of the model
  * @throws WishboneError when it cannot be had; Interrupted, and what has come stays
  */
-export async function fromHub<Input extends Named>(input: Input, status: StatusLine, wanted: Wanted = 'model'): Promise<Input> {
+export async function fromHub<Input extends Names>(input: Input, status: StatusLine, wanted: Wanted = 'model'): Promise<Input> {
   const { dataset, evalDataset, model, training } = input;
   const hub = new Hub(status);
   const option = async (name: 'reference_model' | 'adapter_name_or_path'): Promise<string> =>
@@ -72,72 +71,55 @@ class Hub {
   constructor(readonly status: StatusLine) {}
 
   async model(name: string, wanted: Wanted): Promise<string> {
-    const id = modelId(name);
-    if (id === undefined) return name;
-    return (await this.#fetched(id, (settings, signal) => resolveModel(settings, id, wanted, signal))).folder;
+    const [folder = name] = await this.#here((lookUp) => nameModel(name, wanted, lookUp));
+    return folder;
   }
 
   async datasets(names: readonly string[] | undefined): Promise<readonly string[] | undefined> {
     if (names === undefined) return undefined;
     const files: string[] = [];
-    for (const name of names) {
-      const [id, weight] = weightedDatasetId(name);
-      if (id === undefined) files.push(name);
-      else {
-        const { folder, files: found } = await this.#fetched(id, (settings, signal) => resolveDataset(settings, id, signal));
-        files.push(...found.map((file) => path.join(folder, ...file.split('/')) + weight));
-      }
-    }
+    // One by one: what is wrong with the second is not said before the first is here.
+    for (const name of names) files.push(...(await this.#here((lookUp) => nameDatasets([name], lookUp))));
     return files;
   }
 
-  async #fetched(
-    id: HubId,
-    resolve: (settings: HubSettings, signal: AbortSignal) => Promise<Resolved>,
-  ): Promise<{ readonly folder: string; readonly files: readonly string[] }> {
-    this.#settings ??= hubSettings();
-    const settings = await this.#settings;
+  /** What names come to, once what of it is missing is fetched. */
+  async #here(look: (lookUp: LookUp) => Promise<Named>): Promise<readonly string[]> {
+    const settings = (): Promise<HubSettings> => (this.#settings ??= hubSettings());
     return cancellable(async (signal) => {
-      const resolved = await resolve(settings, signal);
-      const { files } = resolved;
-      if (resolved.kind === 'cached') return { folder: resolved.snapshot.folder, files };
-      const { plan } = resolved;
-      const { missing, bytes, renamed, snapshot } = plan;
-      const now = renamed === undefined ? '' : ` (now ${renamed})`;
-      const count = `${grouped(missing.length)} file${missing.length === 1 ? '' : 's'}`;
-      this.status.note(
-        `${idText(id)}${now}: downloading ${count}, ${mebibytes(bytes)}, from ${new URL(settings.endpoint).host} into ${settings.cache}`,
-      );
-      const speed = new Speed();
-      const onProgress = (progress: Progress): void => this.status.show(`${id.name}: ${speed.text(progress)}`);
-      try {
-        await fetchPlan(settings, plan, { signal, onProgress });
-      } catch (error) {
-        this.status.clear();
-        if (error instanceof Interrupted) this.status.note('What was downloaded is kept. The next attempt continues from there.');
-        throw error;
-      }
-      this.status.clear();
-      this.status.note(`${id.name}: commit ${snapshot.commit}`);
-      return { folder: snapshot.folder, files };
+      const { paths, missing } = await look({ settings, signal });
+      for (const plan of missing) await this.#fetch(await settings(), plan, signal);
+      return paths;
     }).finally(() => this.status.clear());
+  }
+
+  async #fetch(settings: HubSettings, plan: HubPlan, signal: AbortSignal): Promise<void> {
+    const { missing, bytes, renamed, snapshot } = plan;
+    const { id, commit } = snapshot;
+    const now = renamed === undefined ? '' : ` (now ${renamed})`;
+    const count = `${grouped(missing.length)} file${missing.length === 1 ? '' : 's'}`;
+    this.status.note(
+      `${idText(id)}${now}: downloading ${count}, ${mebibytes(bytes)}, from ${new URL(settings.endpoint).host} into ${settings.cache}`,
+    );
+    const speed = new Speed();
+    const onProgress = (progress: Progress): void => this.status.show(`${id.name}: ${progressText(progress, speed)}`);
+    try {
+      await fetchPlan(settings, plan, { signal, onProgress });
+    } catch (error) {
+      this.status.clear();
+      if (error instanceof Interrupted) this.status.note('What was downloaded is kept. The next attempt continues from there.');
+      throw error;
+    }
+    this.status.clear();
+    this.status.note(`${id.name}: commit ${commit}`);
   }
 }
 
-/** How fast bytes come, over the last seconds. */
-class Speed {
-  #from: { readonly at: number; readonly done: number } | undefined;
-  #text = '';
-
-  text({ phase, done, total, secondsLeft }: Progress): string {
-    const at = performance.now();
-    this.#from ??= { at, done };
-    if (at - this.#from.at > 2000) {
-      this.#text = `, ${mebibytes((1000 * (done - this.#from.done)) / (at - this.#from.at))}/s`;
-      this.#from = { at, done };
-    }
-    if (phase === 'verify') return 'checking';
-    const left = secondsLeft === undefined ? '' : `, ${clock(secondsLeft)} left`;
-    return `${mebibytes(done)} of ${mebibytes(total)}${this.#text}${left}`;
-  }
+/** "412 MiB of 953 MiB, 38 MiB/s, 0:14 left" */
+function progressText({ phase, done, total, secondsLeft }: Progress, speed: Speed): string {
+  const bytesPerSecond = speed.at(done);
+  if (phase === 'verify') return 'checking';
+  const pace = bytesPerSecond === undefined ? '' : `, ${mebibytes(bytesPerSecond)}/s`;
+  const left = secondsLeft === undefined ? '' : `, ${clock(secondsLeft)} left`;
+  return `${mebibytes(done)} of ${mebibytes(total)}${pace}${left}`;
 }

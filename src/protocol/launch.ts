@@ -25,6 +25,9 @@ export interface FormState {
   readonly warnings: Texts;
   /** What is known about a value, such as a model's size. */
   readonly notes: Texts;
+  /** Fields whose problem the hub has said: it may be asked again. Of these, those with a page where something can be done about it. */
+  readonly asked: readonly string[];
+  readonly paged: readonly string[];
   /** Fields that have no effect with the chosen losses. */
   readonly hidden: readonly string[];
   /** Fields that differ from the preset. */
@@ -75,15 +78,36 @@ export type ForecastView =
     }
   | { readonly kind: 'done'; readonly figures: readonly ForecastFigure[]; readonly notices: readonly ForecastNotice[] };
 
+/** One thing to be downloaded: its id, and how much of it. */
+export interface DownloadItem {
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** What the fields name on the hub and is not here yet. `route`: how much in all, from where to where. */
+export type DownloadsView =
+  | { readonly kind: 'none' }
+  /** `said`: how the last attempt ended; empty if there was none. */
+  | { readonly kind: 'wanted'; readonly items: readonly DownloadItem[]; readonly route: string; readonly said: string }
+  /** `fraction` from 0 to 1. */
+  | {
+      readonly kind: 'running';
+      readonly items: readonly DownloadItem[];
+      readonly route: string;
+      readonly text: string;
+      readonly fraction: number;
+    };
+
 export type LaunchHostMessage =
   /** `id`: identifies the form, so that the host finds what was typed after a reload of the window. */
   | { readonly type: 'form'; readonly id: string; readonly form: FormSpec; readonly values: Texts }
   /** Values that were changed by the host. */
   | { readonly type: 'values'; readonly values: Texts }
   | { readonly type: 'state'; readonly state: FormState }
-  | { readonly type: 'forecast'; readonly forecast: ForecastView };
+  | { readonly type: 'forecast'; readonly forecast: ForecastView }
+  | { readonly type: 'downloads'; readonly downloads: DownloadsView };
 
-export const LAUNCH_REQUESTS = ['ready', 'start', 'save-config', 'open-fault', 'manage-trust'] as const;
+export const LAUNCH_REQUESTS = ['ready', 'start', 'save-config', 'open-fault', 'manage-trust', 'download', 'cancel-download'] as const;
 export type LaunchRequest = (typeof LAUNCH_REQUESTS)[number];
 
 export type LaunchPageMessage =
@@ -91,7 +115,11 @@ export type LaunchPageMessage =
   | { readonly type: 'set'; readonly field: string; readonly value: string }
   /** `index`: which of several paths. */
   | { readonly type: 'choose'; readonly field: string; readonly index: number }
-  | { readonly type: 'preset'; readonly id: string };
+  | { readonly type: 'preset'; readonly id: string }
+  /** Asks again for what a field names. */
+  | { readonly type: 'ask-again'; readonly field: string }
+  /** Opens the page where something can be done about a field's problem. */
+  | { readonly type: 'open-page'; readonly field: string };
 
 /** What a page keeps across a reload of the window: the id of its form. */
 export interface LaunchPageState {
@@ -102,6 +130,8 @@ const PAGE_MESSAGES: Messages<LaunchPageMessage> = {
   set: { field: isText, value: isValue },
   choose: { field: isText, index: isCount },
   preset: { id: isText },
+  'ask-again': { field: isText },
+  'open-page': { field: isText },
 };
 
 export function readLaunchPageMessage(value: unknown): LaunchPageMessage | undefined {
@@ -121,6 +151,8 @@ const STATE: Check<FormState> = {
   quiet: isTexts,
   warnings: isTextMap,
   notes: isTextMap,
+  asked: isTexts,
+  paged: isTexts,
   hidden: isTexts,
   changed: isTexts,
   preset: isText,
@@ -142,11 +174,23 @@ const FORECAST: Check<ForecastView> = [
   },
 ];
 
+const ITEMS: Check<readonly DownloadItem[]> = ['list of', { name: isText, detail: isText }];
+
+const DOWNLOADS: Check<DownloadsView> = [
+  'by kind',
+  {
+    none: {},
+    wanted: { items: ITEMS, route: isText, said: isText },
+    running: { items: ITEMS, route: isText, text: isText, fraction: isNumber },
+  },
+];
+
 const HOST_MESSAGES: Messages<LaunchHostMessage> = {
   form: { id: isText, form: FORM, values: isTextMap },
   values: { values: isTextMap },
   state: { state: STATE },
   forecast: { forecast: FORECAST },
+  downloads: { downloads: DOWNLOADS },
 };
 
 export function readLaunchHostMessage(value: unknown): LaunchHostMessage | undefined {

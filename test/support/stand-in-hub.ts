@@ -13,6 +13,8 @@ export interface StandInRepository {
   readonly isPrivate?: boolean;
   /** Names it had before. */
   readonly formerly?: readonly string[];
+  /** Of a model, as its list of the hub says. */
+  readonly parameters?: number;
   /** Branches and tags beside `main`. */
   readonly refs?: readonly string[];
 }
@@ -42,6 +44,8 @@ export interface StandInHub {
     readonly range: string | undefined;
     readonly authorization: string | undefined;
   }[];
+  /** Bytes of large files that have been given to the network so far. */
+  readonly sent: number;
   /** Of a repository, by `kind/name`. */
   commit(kind: 'model' | 'dataset', name: string): string;
   close(): Promise<void>;
@@ -67,6 +71,7 @@ interface Kept {
 export async function standInHub(repositories: readonly StandInRepository[]): Promise<StandInHub> {
   const faults: Faults = { cuts: [], statuses: [] };
   const asked: StandInHub['asked'] = [];
+  let sent = 0;
   const known = new Map(
     repositories.map((repository) => {
       const files = new Map(Object.entries(repository.files).map(([name, content]) => [name, kept(name, content)]));
@@ -133,6 +138,8 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
     if (uploadSide.answer(request, response, url)) return;
     const cdn = /^\/cdn\/([0-9a-f]{64})$/.exec(url.pathname);
     if (cdn !== null) return sendLarge(request, response, cdn[1] as string);
+    const list = /^\/api\/(model|dataset)s$/.exec(url.pathname);
+    if (list !== null) return sendFound(request, response, url, list[1] as StandInRepository['kind']);
     const info = /^\/api\/(model|dataset)s\/([^/]+\/[^/]+)(?:\/(revision|tree)\/([^/]+))?$/.exec(url.pathname);
     if (info !== null) {
       const [, kind = '', name = '', what = 'revision', revision = 'main'] = info;
@@ -153,6 +160,31 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
       return refuse(response, status, 'GatedRepo', `Access to model ${name} is restricted.`);
     }
     sendFile(request, response, found, decodeURIComponent(path));
+  }
+
+  /** What a search finds: every word of it in the name, those that may be seen. */
+  function sendFound(request: IncomingMessage, response: ServerResponse, { searchParams }: URL, kind: StandInRepository['kind']): void {
+    const words = (searchParams.get('search') ?? '').toLowerCase().split(/\s+/);
+    const wanted = new Set(searchParams.getAll('expand[]'));
+    const found = [...known.values()].filter(
+      ({ repository, files }) =>
+        repository.kind === kind &&
+        words.every((word) => repository.name.toLowerCase().includes(word)) &&
+        (repository.isPrivate !== true || request.headers.authorization !== undefined) &&
+        (searchParams.get('filter') !== 'safetensors' || [...files.keys()].some((name) => name.endsWith('.safetensors'))),
+    );
+    const entries = found.slice(0, Number(searchParams.get('limit') ?? 30)).map(({ repository, files }) => {
+      const config = files.get('config.json');
+      const all = {
+        downloads: 1234,
+        gated: repository.gated === true ? 'auto' : false,
+        ...(config === undefined ? {} : { config: JSON.parse(config.bytes.toString()) as unknown }),
+        ...(repository.parameters === undefined ? {} : { safetensors: { total: repository.parameters } }),
+      };
+      return { id: repository.name, ...Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name))) };
+    });
+    response.writeHead(200, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(entries));
   }
 
   function sendInfo(response: ServerResponse, { repository, commit, files }: Known): void {
@@ -217,15 +249,18 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
     });
     if (request.method === 'HEAD') return void response.end();
     const cut = faults.cuts.shift();
+    sent += faults.speed === undefined || cut !== undefined ? Math.min(cut ?? part.length, part.length) : 0;
     if (cut !== undefined) return void response.write(part.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
     if (faults.speed === undefined) return void response.end(part);
     const step = Math.max(1, Math.ceil(faults.speed / 50));
-    let sent = 0;
+    let at = 0;
     const timer = setInterval(() => {
       if (response.destroyed) return clearInterval(timer);
-      response.write(part.subarray(sent, sent + step));
-      sent += step;
-      if (sent < part.length) return;
+      const some = part.subarray(at, at + step);
+      response.write(some);
+      at += step;
+      sent += some.length;
+      if (at < part.length) return;
       clearInterval(timer);
       response.end();
     }, 20);
@@ -241,6 +276,9 @@ export async function standInHub(repositories: readonly StandInRepository[]): Pr
     uploads: uploadSide.uploads,
     model,
     asked,
+    get sent() {
+      return sent;
+    },
     commit: (kind, name) => known.get(`${kind}/${name}`)?.commit ?? '',
     close: () => {
       server.closeAllConnections();

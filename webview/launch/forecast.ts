@@ -11,6 +11,8 @@ export class ForecastPane {
   readonly #fault = element('div', { class: 'forecast-fault', role: 'alert' });
   readonly #notices = element('div', { class: 'forecast-notices', role: 'status' });
   #shownNotices = '';
+  #view: ForecastView = { kind: 'none' };
+  #waits = false;
   readonly #spinner = createSpinner();
 
   constructor(
@@ -30,7 +32,8 @@ export class ForecastPane {
     this.root.dataset['kind'] = view.kind;
     this.#spinner.hidden = view.kind !== 'working';
     this.#figures.classList.toggle('old', view.kind === 'working');
-    setText(this.#status, statusText(view));
+    this.#view = view;
+    setText(this.#status, statusText(view, this.#waits));
     if (view.kind === 'failed') this.#showFault(view);
     else if (this.#fault.childNodes.length > 0) this.#fault.replaceChildren();
     if (view.kind === 'done') {
@@ -51,6 +54,12 @@ export class ForecastPane {
     if (view.kind === 'done') this.#showNotices(view.notices);
     else if (view.kind !== 'working') this.#showNotices([]);
     this.#notices.classList.toggle('old', view.kind === 'working');
+  }
+
+  /** Says what it waits for while there is none: fields, or what they name on the hub. */
+  wait(forDownload: boolean): void {
+    this.#waits = forDownload;
+    setText(this.#status, statusText(this.#view, forDownload));
   }
 
   /** Drawn anew only when they say something else: a button with the focus stays where it is. */
@@ -91,9 +100,10 @@ export class ForecastPane {
   }
 }
 
-function statusText(view: ForecastView): string {
+function statusText(view: ForecastView, forDownload: boolean): string {
   switch (view.kind) {
     case 'none':
+      if (forDownload) return 'Steps, tokens, memory and time appear here once everything is downloaded.';
       return 'Steps, tokens, memory and time appear here when all fields are filled in.';
     case 'working':
       return view.fraction < 0 ? `${view.text}…` : `${view.text.replace(/ [\d.]+%$/, '')}: ${formatPercent(view.fraction)}`;

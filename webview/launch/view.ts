@@ -4,6 +4,7 @@ import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
 import type { Host, PageView } from '../ui/host.js';
 import { Faults, type FieldLink } from './faults.js';
+import { DownloadsPane } from './downloads.js';
 import { ForecastPane } from './forecast.js';
 import { isMeant } from './matching.js';
 import { FieldSearch } from './search.js';
@@ -43,6 +44,10 @@ export class LaunchView implements PageView<LaunchHostMessage> {
       this.host.post({ type: 'set', field, value });
     },
   );
+  readonly #downloads = new DownloadsPane(
+    () => this.host.post({ type: 'download' }),
+    () => this.host.post({ type: 'cancel-download' }),
+  );
   readonly #start = createButton({ label: 'Start Run', appearance: 'primary', onClick: () => this.#tryStart() });
   readonly #save = createButton({ label: 'Save as Config…', onClick: () => this.host.post({ type: 'save-config' }) });
   readonly #faults = new Faults((field) => this.#lead(field));
@@ -81,6 +86,10 @@ export class LaunchView implements PageView<LaunchHostMessage> {
         return this.#setState(message.state);
       case 'forecast':
         return this.#forecast.show(message.forecast);
+      case 'downloads':
+        this.#downloads.show(message.downloads);
+        this.#forecast.wait(this.#downloads.isWanted);
+        return this.#showStart();
     }
   }
 
@@ -95,6 +104,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
     const side = element(
       'aside',
       { class: 'side', 'aria-label': 'Forecast and start' },
+      this.#downloads.root,
       this.#forecast.root,
       element('div', { class: 'start' }, this.#start, this.#save, this.#trust),
       this.#faults.root,
@@ -111,7 +121,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
   }
 
   #setState(state: FormState): void {
-    const { problems, quiet, warnings, notes, changed, preset, blocked, trusted, starting } = state;
+    const { problems, quiet, warnings, notes, asked, paged, changed, preset, blocked, trusted } = state;
     this.#state = state;
     for (const [id, field] of this.#fields) {
       field.show({
@@ -122,14 +132,24 @@ export class LaunchView implements PageView<LaunchHostMessage> {
         changed: changed.includes(id),
         hidden: !this.#isShown(field),
       });
+      field.offer([
+        ...(paged.includes(id) ? [{ label: 'Open page', onClick: () => this.host.post({ type: 'open-page', field: id }) }] : []),
+        ...(asked.includes(id) ? [{ label: 'Try again', onClick: () => this.host.post({ type: 'ask-again', field: id }) }] : []),
+      ]);
     }
     for (const fold of this.#folds) this.#showFold(fold, state);
     this.#filter();
     this.#showPreset(preset);
     setDisabled(this.#start, blocked !== '');
-    this.#start.textContent = starting ? 'Starting…' : 'Start Run';
+    this.#showStart();
     this.#trust.hidden = trusted;
     this.#faults.show(blocked, this.#links(problems), this.#links(warnings));
+  }
+
+  #showStart(): void {
+    const isStarting = this.#state?.starting === true;
+    setText(this.#start, isStarting ? 'Starting…' : this.#downloads.isWanted ? 'Download and Start Run' : 'Start Run');
+    this.#downloads.disable(this.#state?.trusted === false || isStarting);
   }
 
   /** Asks for the start; while something is wrong it leads there instead. */

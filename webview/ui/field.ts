@@ -13,6 +13,12 @@ export interface FieldControl {
   describe(label: string, invalid: boolean): void;
 }
 
+/** A button below a field, by what it says. */
+export interface FieldAction {
+  readonly label: string;
+  readonly onClick: () => void;
+}
+
 export interface FieldActions {
   readonly onChange: (value: string) => void;
   /** Asks for a file or folder with a dialog. @param index of several paths */
@@ -24,6 +30,8 @@ export class Field {
   readonly root: HTMLElement;
   readonly #control: FieldControl;
   readonly #text = element('p', { class: 'field-text' });
+  readonly #actions = element('p', { class: 'field-actions' });
+  #shownActions = '';
 
   constructor(
     readonly spec: FieldSpec,
@@ -36,7 +44,14 @@ export class Field {
     const head = spec.kind === 'flag' ? [] : [label];
     const chooser = spec.kind === 'path' ? [createChooser(spec.label, '', () => actions.onChoose(0))] : [];
     const control = chooser.length > 0 ? element('div', { class: 'path-row' }, this.#control.root, ...chooser) : this.#control.root;
-    this.root = element('div', { class: 'field', 'data-kind': spec.kind, 'data-field': spec.id }, ...head, control, this.#text);
+    this.root = element(
+      'div',
+      { class: 'field', 'data-kind': spec.kind, 'data-field': spec.id },
+      ...head,
+      control,
+      this.#text,
+      this.#actions,
+    );
     this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
   }
 
@@ -66,6 +81,20 @@ export class Field {
     this.root.classList.toggle('changed', changed);
     setText(this.#text, problem ?? warning ?? note ?? help);
     this.#control.describe([label, ...(changed ? ['changed'] : []), problem ?? warning ?? help].join('. '), isWrong);
+  }
+
+  /** What can be done about what is said of the field. Drawn anew only when it is something else: a button with the focus stays. */
+  offer(actions: readonly FieldAction[]): void {
+    const shown = actions.map(({ label }) => label).join('\n');
+    if (shown === this.#shownActions) return;
+    this.#shownActions = shown;
+    this.#actions.replaceChildren(
+      ...actions.map(({ label, onClick }) => {
+        const link = element('button', { class: 'link', type: 'button', 'aria-label': `${label}: ${this.spec.label}` }, label);
+        link.addEventListener('click', onClick);
+        return link;
+      }),
+    );
   }
 
   focus(): void {

@@ -9,14 +9,10 @@ import type { WorkOptions } from '../work/progress.js';
 import type { Extent } from './extents.js';
 import { type Ask, ConnectionError, get, type Network } from './http.js';
 import { discardPart, endJournal, PartFile, type PartWriter } from './part-file.js';
+import { type Check, PrefixHash } from './prefix-hash.js';
 
 export { discardPart, fetchedBytes } from './part-file.js';
-
-/** What a file is held against: SHA-256, or the hash git has for a file's content. In hexadecimal digits. */
-export interface Check {
-  readonly algorithm: 'sha256' | 'git-sha1';
-  readonly digest: string;
-}
+export type { Check } from './prefix-hash.js';
 
 /** A file elsewhere. */
 export interface Remote extends Omit<Ask, 'headers'> {
@@ -40,6 +36,9 @@ const PAUSE_MILLISECONDS = 1000;
 const LONGEST_WAIT = 60;
 /** Bytes asked for at a time where several connections share a file. */
 const SPAN = 32 << 20;
+
+/** Files from so many bytes on are hashed while they come. */
+const HASHED_WHILE = 8 << 20;
 
 /** The server sends all of a file when it is asked for a part. */
 class NoRanges extends Error {}
@@ -65,19 +64,29 @@ export async function download(
   } catch (error) {
     throw cannotWrite(file, error);
   }
+  const { size = 0, check } = remote;
+  const begin = (): PrefixHash | undefined => (size < HASHED_WHILE ? undefined : new PrefixHash(file, check.algorithm, size));
+  let hash = begin();
   try {
-    const fetch = new Fetch(remote, part, network, work, pause);
     try {
-      await fetch.gaps(connections);
-    } catch (error) {
-      if (!(error instanceof NoRanges)) throw error;
-      await fetch.whole();
+      const fetch = new Fetch(remote, part, network, work, pause);
+      try {
+        await fetch.gaps(connections, (bytes) => hash?.reach(bytes));
+      } catch (error) {
+        if (!(error instanceof NoRanges)) throw error;
+        // What has been hashed is written anew.
+        await hash?.close();
+        await fetch.whole();
+        hash = begin();
+      }
+      // The rest is hashed meanwhile; a failure of either is one of both.
+      await Promise.all([part.sync(), verify(remote, file, work, hash)]);
+    } finally {
+      await part.close();
     }
-    await part.sync();
   } finally {
-    await part.close();
+    await hash?.close();
   }
-  await verify(remote, file, work);
   await endJournal(file);
 }
 
@@ -85,6 +94,7 @@ export async function download(
 class Fetch {
   #done: number;
   #total: number;
+  #onPrefix: (bytes: number) => void = () => undefined;
   readonly #begin: { readonly at: number; readonly done: number };
 
   constructor(
@@ -99,8 +109,15 @@ class Fetch {
     this.#begin = { at: performance.now(), done: this.#done };
   }
 
-  /** Fetches what is missing. @throws NoRanges when only the whole can be had */
-  async gaps(connections: number): Promise<void> {
+  /**
+   * Fetches what is missing.
+   *
+   * @param onPrefix is told how much of the beginning is there
+   * @throws NoRanges when only the whole can be had
+   */
+  async gaps(connections: number, onPrefix: (bytes: number) => void): Promise<void> {
+    this.#onPrefix = onPrefix;
+    onPrefix(this.part.extents.prefix);
     const { size } = this.remote;
     const { extents } = this.part;
     this.#report();
@@ -128,6 +145,7 @@ class Fetch {
   /** Fetches all of it, for servers that know no parts. */
   async whole(): Promise<void> {
     this.#done = 0;
+    this.#onPrefix = () => undefined;
     await this.#span([0, this.remote.size ?? Number.POSITIVE_INFINITY], this.work.signal, true);
   }
 
@@ -176,6 +194,7 @@ class Fetch {
         await writer.write(bytes);
         this.#done += bytes.length;
         this.#report();
+        this.#onPrefix(part.extents.prefix);
         if (writer.at === end) break;
       }
       if (last !== undefined && writer.at < last) throw new ConnectionError(`it ended after ${writer.at} of ${last} bytes`);
@@ -217,12 +236,12 @@ function staysCut({ url }: Remote, { message, status, retryAfter }: ConnectionEr
 }
 
 /** @throws WishboneError, having removed the file, when it is another */
-async function verify({ check, size, url }: Remote, file: string, work: WorkOptions): Promise<void> {
+async function verify({ check, size, url }: Remote, file: string, work: WorkOptions, hash: PrefixHash | undefined): Promise<void> {
   const has = (await stat(file)).size;
   const wrong =
     size !== undefined && has !== size
       ? `it has ${has} bytes, not ${size}`
-      : await hashOf(file, check.algorithm, has, work).then((found) =>
+      : await digestOf(file, check.algorithm, has, work, hash).then((found) =>
           found === check.digest ? undefined : `its hash begins with ${found.slice(0, 12)}, not ${check.digest.slice(0, 12)}`,
         );
   if (wrong === undefined) return;
@@ -232,6 +251,21 @@ async function verify({ check, size, url }: Remote, file: string, work: WorkOpti
     url,
     'try again; if it happens again, something on the way alters files: use another network, mirror or index',
   );
+}
+
+async function digestOf(
+  file: string,
+  algorithm: Check['algorithm'],
+  total: number,
+  work: WorkOptions,
+  hash: PrefixHash | undefined,
+): Promise<string> {
+  if (hash === undefined) return hashOf(file, algorithm, total, work);
+  return hash.digest(work).catch((error: unknown) => {
+    if (work.signal?.aborted === true) throw error;
+    // Its thread has ended, out of memory for one.
+    return hashOf(file, algorithm, total, work);
+  });
 }
 
 async function hashOf(file: string, algorithm: Check['algorithm'], total: number, { signal, onProgress }: WorkOptions): Promise<string> {

@@ -17,6 +17,12 @@ export class Extents {
     return this.#all.reduce((sum, [begin, end]) => sum + end - begin, 0);
   }
 
+  /** How much of the beginning is there. */
+  get prefix(): number {
+    const [begin, end] = this.#all[0] ?? [0, 0];
+    return begin === 0 ? end : 0;
+  }
+
   /** What is missing of so many bytes, in order. */
   gaps(total: number): Extent[] {
     const gaps: Extent[] = [];

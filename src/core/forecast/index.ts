@@ -2,6 +2,7 @@ export { type CapacityMeans, type CapacityRequest, suitedCapacity } from './capa
 export { cardForecast, cardForecasts, type CardForecast, CARDS_CONNECTION } from './cards.js';
 export { decideRun, type DecidedRun, type UndecidedRun } from './decide-run.js';
 export { earlierRuns, type EarlierRun } from './earlier-runs.js';
+export { type Fit, modelFit } from './fits.js';
 export {
   Forecaster,
   type ForecastInput,

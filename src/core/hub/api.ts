@@ -73,7 +73,8 @@ interface Answer {
   readonly url: string;
 }
 
-async function ask(settings: HubSettings, id: HubId, url: string, signal?: AbortSignal): Promise<Answer> {
+/** Asks the hub for a text, more than once where that may help. @throws WishboneError; the signal's reason */
+export async function ask(settings: HubSettings, id: HubId, url: string, signal?: AbortSignal): Promise<Answer> {
   for (let attempts = 1; ; attempts++) {
     try {
       const refuse = (refusal: Parameters<typeof refusalOf>[2]): Error => refusalOf(settings, id, refusal);

@@ -167,8 +167,8 @@ async function hasSize(file: string, size: number): Promise<boolean> {
   );
 }
 
-/** A text of a repository, before anything of it is here. */
-async function readRemote(settings: HubSettings, id: HubId, commit: string, name: string, signal?: AbortSignal): Promise<string> {
+/** A text of a repository, before anything of it is here. @throws WishboneError; ConnectionError */
+export async function readRemote(settings: HubSettings, id: HubId, commit: string, name: string, signal?: AbortSignal): Promise<string> {
   const refuse = (refusal: Parameters<typeof refusalOf>[2]): Error => refusalOf(settings, id, refusal);
   const url = fileUrl(settings, id, commit, name);
   const response = await get(url, { authorization: authorizationOf(settings), refuse }, settings.network, signal);

@@ -1,9 +1,13 @@
 export { modelName, originOf, type Snapshot } from './cache.js';
+export { bytesOf, fetchAll, type FetchProgress, mergePlans, Speed } from './fetch-all.js';
 export { fetchPlan, type HubPlan, mebibytes } from './fetch.js';
 export { datasetId, type HubDatasetId, type HubId, idText, modelId, weightedDatasetId } from './hub-id.js';
-export { type CachedModel, cachedModels } from './list.js';
+export { cachedAdapters, cachedDatasets, cachedModels, cachedName, type CachedRepository } from './list.js';
+export { isHubName, type LookUp, type Named, nameDatasets, nameModel } from './named.js';
 export type { Wanted } from './needed-files.js';
+export { type PeekedModel, peekModel } from './peek.js';
 export { type Pushed, pushFolder, type PushRequest } from './push/push.js';
 export { pageOf } from './refusals.js';
-export { type Resolved, resolveDataset, resolveModel } from './resolve.js';
+export { datasetPartNames, type Resolved, resolveDataset, resolveModel } from './resolve.js';
+export { type FoundRepository, searchHub } from './search.js';
 export { hubCache, type HubSettings, hubSettings } from './settings.js';

@@ -5,7 +5,8 @@ import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { ConnectionError } from '../download/index.js';
 import { cachedCommit, cachedFiles, cachedTree, isCached, repositoryFolder, type Snapshot, snapshotFolder } from './cache.js';
 import { type HubPlan, keepPlan, planFetch, type Select } from './fetch.js';
-import type { HubDatasetId, HubId } from './hub-id.js';
+import type { DatasetParts } from './dataset-parts.js';
+import { type HubDatasetId, type HubId, idText } from './hub-id.js';
 import { looksWhole, neededFiles, type Wanted, WEIGHT_INDEX } from './needed-files.js';
 import { offlineError, pageOf, unreachable } from './refusals.js';
 import type { HubSettings } from './settings.js';
@@ -40,6 +41,42 @@ export async function resolveDataset(settings: HubSettings, id: HubDatasetId, si
   return { ...resolved, files: resolved.files.filter((name) => name !== 'README.md') };
 }
 
+/**
+ * The parts of a dataset that can be named: `org/name#split`, or with its config where there are several.
+ *
+ * @throws WishboneError when it cannot be had, or they cannot be told
+ */
+export async function datasetPartNames(settings: HubSettings, id: HubDatasetId, signal?: AbortSignal): Promise<string[]> {
+  const where = pageOf(settings, id);
+  const { datasetParts } = await import('./dataset-parts.js');
+  let parts: DatasetParts = new Map();
+  const select: Select = async (names, read) => {
+    parts = datasetParts(names, names.includes('README.md') ? await read('README.md') : undefined, where);
+    return [];
+  };
+  const commit = await cachedCommit(settings.cache, id);
+  const snapshot = commit === undefined ? undefined : { id, commit, folder: snapshotFolder(settings.cache, id, commit) };
+  const tree = snapshot === undefined ? undefined : await cachedTree(settings.cache, snapshot);
+  if (snapshot !== undefined && tree !== undefined) await cachedSelection(snapshot, tree, select);
+  if (parts.size === 0) {
+    if (settings.offline) throw offlineError(id, settings.cache);
+    await planned(settings, id, select, signal);
+  }
+  return [...parts].flatMap(([config, splits]) =>
+    [...splits].flatMap(([split, files]) =>
+      files.length === 0 ? [] : [idText({ ...id, part: parts.size === 1 ? [split] : [config, split] })],
+    ),
+  );
+}
+
+async function planned(settings: HubSettings, id: HubId, select: Select, signal: AbortSignal | undefined): Promise<HubPlan> {
+  try {
+    return await planFetch(settings, id, select, signal);
+  } catch (error) {
+    throw error instanceof ConnectionError ? unreachable(settings, id, error) : error;
+  }
+}
+
 async function resolve(
   settings: HubSettings,
   id: HubId,
@@ -55,12 +92,7 @@ async function resolve(
     if (files !== undefined) return { kind: 'cached', snapshot, files };
   }
   if (settings.offline) throw offlineError(id, settings.cache);
-  let plan;
-  try {
-    plan = await planFetch(settings, id, select, signal);
-  } catch (error) {
-    throw error instanceof ConnectionError ? unreachable(settings, id, error) : error;
-  }
+  const plan = await planned(settings, id, select, signal);
   const files = plan.files.map(({ path: name }) => name);
   if (plan.missing.length > 0) return { kind: 'missing', plan, files };
   await keepPlan(settings, plan);

@@ -1,5 +1,5 @@
 import { FAMILIES, PLAIN, type Family, type Features } from './families.js';
-import { readFields, type Fields } from './fields.js';
+import { parseFields, readFields, type Fields } from './fields.js';
 import type { LlamaShape, SlidingWindow } from './flops.js';
 import { stretchedPositions } from './rope.js';
 
@@ -24,6 +24,22 @@ export interface ModelConfig extends LlamaShape {
  */
 export async function readModelConfig(folder: string): Promise<ModelConfig> {
   const { file, fields } = await readFields(folder);
+  return judged(fields, file);
+}
+
+/** The same of the text of a `config.json` that is elsewhere. @param where for errors */
+export function parseModelConfig(text: string, where: string): ModelConfig {
+  return judged(parseFields(text, where), where);
+}
+
+/** Weights of a model of this kind, a tied head counted once. */
+export function parameterCount(config: ModelConfig): number {
+  let count = 0;
+  for (const [, shape] of parameterShapes(config)) count += shape.reduce((product, size) => product * size, 1);
+  return count;
+}
+
+function judged(fields: Fields, file: string): ModelConfig {
   const family = familyOf(fields);
   refuseOtherModels(fields);
   fields.notNull(...SIZES, 'max_position_embeddings', 'rms_norm_eps', 'tie_word_embeddings', ...family.notNull);

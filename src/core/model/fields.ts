@@ -136,6 +136,11 @@ export async function readFields(folder: string): Promise<{ readonly file: strin
     }
     throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check its permissions');
   }
+  return { file, fields: parseFields(text, file) };
+}
+
+/** The text of a `config.json`. @param file where it is, for errors */
+export function parseFields(text: string, file: string): Fields {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -145,5 +150,5 @@ export async function readFields(folder: string): Promise<{ readonly file: strin
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new WishboneError('config.json is not a JSON object', file, 'copy it again from where the model came from');
   }
-  return { file, fields: new Fields(json as Record<string, unknown>, file, '', text) };
+  return new Fields(json as Record<string, unknown>, file, '', text);
 }

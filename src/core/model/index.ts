@@ -12,5 +12,5 @@ export {
 export { FAMILIES } from './families.js';
 export { type Fields, readFields } from './fields.js';
 export { inspectModel, type ModelInfo, modelWeights } from './inspect.js';
-export { type ModelConfig, readModelConfig } from './config.js';
+export { type ModelConfig, parameterCount, parseModelConfig, readModelConfig } from './config.js';
 export { isWeightType, type StoredTensor } from './stored-tensor.js';

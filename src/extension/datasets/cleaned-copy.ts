@@ -71,7 +71,7 @@ async function fileOf(context: vscode.ExtensionContext, given: unknown): Promise
   const editor = vscode.window.activeTextEditor?.document.uri;
   const file = givenPath(given) ?? (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) ? editor.fsPath : undefined);
   if (file !== undefined) return file;
-  const picked = await pickDataset(recentDatasets(context), 'Preference File to Clean');
+  const picked = await pickDataset(recentDatasets(context), { title: 'Preference File to Clean' });
   return typeof picked === 'string' ? undefined : picked.value;
 }
 

@@ -55,7 +55,7 @@ export class ModelChoice implements vscode.Disposable {
 /** Asks for a model folder and keeps it in the workspace's settings. */
 export async function chooseTokenModel(context: vscode.ExtensionContext): Promise<void> {
   const title = 'Model for Token Counts';
-  const picked = await pickModel(recentModels(context), title);
+  const picked = await pickModel(recentModels(context), { title });
   if (typeof picked === 'string') return;
   const { workspaceFolders } = vscode.workspace;
   const target = workspaceFolders === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;

@@ -1,12 +1,26 @@
 import { homedir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import type * as vscode from 'vscode';
 
 import { Forecaster, type ForecastMeans, type ForecastState } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
+import { type HubPlan, mergePlans } from '../../core/hub/index.js';
+import { windowHub } from '../hub/hub-settings.js';
 import { firstFolder } from '../workspace.js';
-import { lookAt, type Looked, type PathField, pathKind } from './look-at.js';
+import type { FollowedModel } from './following.js';
+import { lookAt, type Looked, namesHub, type PathField, pathKind } from './look-at.js';
 import { type LaunchOptions, pathLines, readDraft, resolvePath, type Values } from './read-draft.js';
+
+/** Milliseconds of quiet before the hub is asked for what is being typed. */
+const TYPING = 500;
+const ASKING = 'Looking it up on the hub…';
+const CHOOSE = {
+  dataset: 'Choose a preference file, or give a dataset of the hub: org/name',
+  model: 'Choose a model folder, or give a model of the hub: org/name',
+} as const;
+/** Options that name folders. */
+const NAMED_OPTIONS = ['reference_model', 'adapter_name_or_path'] as const;
 
 /** What a panel decides about its draft. */
 export interface DraftOptions {
@@ -16,6 +30,8 @@ export interface DraftOptions {
   readonly means: ForecastMeans;
   /** Problems beyond those that any run could have, by field. */
   readonly rules?: () => Readonly<Record<string, string>>;
+  /** Whether what is missing can be downloaded here; else it is a problem. */
+  readonly downloads?: boolean;
   /** Says more about the files of a dataset, which may take a while; undefined if there is nothing to say. */
   readonly describe?: (files: readonly string[]) => Promise<string | undefined>;
   /** Fields have new values, and the files they name have not been looked at yet. */
@@ -41,6 +57,9 @@ export class RunDraft implements vscode.Disposable {
   readonly #forecaster: Forecaster;
   #values: Values;
   #looked: Partial<Record<PathField, Looked>> = {};
+  /** Fields that the hub is being asked about, with the way to stop that. */
+  readonly #asking = new Map<PathField, AbortController>();
+  #missing: { readonly of: readonly HubPlan[]; readonly merged: readonly HubPlan[] } = { of: [], merged: [] };
   #forecast: ForecastState = { kind: 'none' };
   #disposed = false;
 
@@ -56,6 +75,7 @@ export class RunDraft implements vscode.Disposable {
 
   dispose(): void {
     this.#disposed = true;
+    for (const asking of this.#asking.values()) asking.abort();
     this.#forecaster.dispose().catch((error: unknown) => this.#its.onError(error));
   }
 
@@ -67,14 +87,34 @@ export class RunDraft implements vscode.Disposable {
     return this.#forecast;
   }
 
-  /** Undefined while an option is invalid. */
+  /** With the folders that fields name. Undefined while an option is invalid. */
   get options(): LaunchOptions | undefined {
-    return readDraft(this.#values).options;
+    return this.#withNamed((field) => this.path(field));
   }
 
-  /** The model, once it has been looked at. */
+  /** The same with ids as they were given. */
+  get namedOptions(): LaunchOptions | undefined {
+    return this.#withNamed((field) => this.name(field));
+  }
+
+  #withNamed(meaning: (field: PathField) => string): LaunchOptions | undefined {
+    const { options } = readDraft(this.#values);
+    if (options === undefined) return undefined;
+    const named = NAMED_OPTIONS.filter((name) => this.#its.paths.includes(`training.${name}`));
+    return {
+      ...options,
+      training: { ...options.training, ...Object.fromEntries(named.map((name) => [name, meaning(`training.${name}`)])) },
+    };
+  }
+
+  /** The model, once it is here and has been looked at. */
   get model(): ModelInfo | undefined {
     return this.#looked.model?.model;
+  }
+
+  /** What is known of the model, here or not. */
+  get followed(): FollowedModel | undefined {
+    return this.#looked.model?.followed;
   }
 
   get chosen(): Chosen {
@@ -86,13 +126,46 @@ export class RunDraft implements vscode.Disposable {
     };
   }
 
+  /** What fields name on the hub and is not here yet. The same list until it is another. */
+  get missing(): readonly HubPlan[] {
+    const plans = this.#its.paths.flatMap((field) => {
+      const known = this.#known(field);
+      return known === undefined || known.problem !== undefined ? [] : known.missing;
+    });
+    const { of } = this.#missing;
+    const isSame = plans.length === of.length && plans.every((plan, index) => plan === of[index]);
+    if (!isSame) this.#missing = { of: plans, merged: mergePlans(plans) };
+    return this.#missing.merged;
+  }
+
+  /** Fields that name something on the hub. */
+  get fromHub(): PathField[] {
+    return this.#its.paths.filter((field) => namesHub(field, this.names(field), this.#folder));
+  }
+
+  /** Pages where something can be done about problems, by field. */
+  get pages(): Record<string, string> {
+    return Object.fromEntries(
+      this.#its.paths.flatMap((field) => {
+        const { problem, page } = this.#known(field) ?? {};
+        return problem === undefined || page === undefined ? [] : [[field, page]];
+      }),
+    );
+  }
+
+  /** Looks again at what fields name: something has been downloaded, or may be had by now. */
+  async again(fields: readonly PathField[] = this.#its.paths): Promise<void> {
+    for (const field of fields) delete this.#looked[field];
+    await this.look();
+  }
+
   /** Sets fields (unknown ones are ignored) and looks at the files they name. */
   async set(values: Values): Promise<void> {
     const known = Object.fromEntries(Object.entries(values).filter(([field]) => field in this.#values));
     this.take({ ...this.#values, ...known });
     this.#its.onSet?.();
     this.changed();
-    for (const field of this.#its.paths) if (field in known) await this.#look(field);
+    await Promise.all(this.#its.paths.map((field) => (field in known ? this.#look(field) : undefined)));
   }
 
   /** Sets all values; they must name the same files as before. Call {@link changed} afterwards. */
@@ -105,15 +178,15 @@ export class RunDraft implements vscode.Disposable {
     if (this.#disposed) return;
     this.#its.onChange();
     const { options } = this;
-    // Only plan what has been looked at and found to be fine.
-    const looked = this.#its.paths.every((field) => this.#looked[field]?.path === this.path(field));
+    // Only plan what has been looked at and found to be fine, and is here.
+    const looked = this.#its.paths.every((field) => this.#known(field)?.missing.length === 0);
     if (options === undefined || !looked || Object.keys(this.problems).length > 0) return this.#forecaster.update(undefined);
     this.#forecaster.update({ ...this.chosen, ...options });
   }
 
   /** Looks at all files and folders that were not looked at yet. */
   async look(): Promise<void> {
-    for (const field of this.#its.paths) await this.#look(field);
+    await Promise.all(this.#its.paths.map((field) => this.#look(field)));
     this.changed();
   }
 
@@ -125,9 +198,22 @@ export class RunDraft implements vscode.Disposable {
     await this.look();
   }
 
-  /** The paths that a field names. */
-  paths(field: PathField): string[] {
-    return pathLines(this.#values[field] ?? '').map((line) => resolvePath(line, firstFolder(), homedir()));
+  /** What a field names: absolute paths, and ids of the hub as they were given. */
+  names(field: PathField): string[] {
+    const folder = this.#folder;
+    return pathLines(this.#values[field] ?? '').map((line) =>
+      namesHub(field, [line.trim()], folder) ? line.trim() : resolvePath(line, firstFolder(), homedir()),
+    );
+  }
+
+  /** The same as one text, a name on each line. */
+  name(field: PathField): string {
+    return this.names(field).join('\n');
+  }
+
+  /** Where what a field names is: ids are those of the cache once they have been looked up. */
+  paths(field: PathField): readonly string[] {
+    return this.#known(field)?.paths ?? this.names(field);
   }
 
   /** The same as one text, a path on each line. */
@@ -135,14 +221,20 @@ export class RunDraft implements vscode.Disposable {
     return this.paths(field).join('\n');
   }
 
+  get #folder(): string {
+    return firstFolder() ?? homedir();
+  }
+
   /** Problems by field. A path that has not been looked at has none yet. */
   get problems(): Record<string, string> {
     const problems: Record<string, string> = { ...readDraft(this.#values).problems };
     for (const field of ['dataset', 'model'] as const) {
-      if (this.path(field) === '') problems[field] = `Choose a ${field === 'model' ? 'model folder' : 'preference file'}`;
+      if (this.name(field) === '') problems[field] = CHOOSE[field];
     }
     for (const field of this.#its.paths) {
-      const problem = this.#known(field)?.problem;
+      const known = this.#known(field);
+      const isMissing = this.#its.downloads !== true && (known?.missing.length ?? 0) > 0;
+      const problem = known?.problem ?? (isMissing ? 'Not here yet: download it in the launch form' : undefined);
       if (problem !== undefined) problems[field] = problem;
     }
     return { ...problems, ...this.#its.rules?.() };
@@ -152,7 +244,7 @@ export class RunDraft implements vscode.Disposable {
   get notes(): Record<string, string> {
     return Object.fromEntries(
       this.#its.paths.flatMap((field) => {
-        const note = this.#known(field)?.note;
+        const note = this.#asking.has(field) ? ASKING : this.#known(field)?.note;
         return note === undefined ? [] : [[field, note]];
       }),
     );
@@ -161,19 +253,43 @@ export class RunDraft implements vscode.Disposable {
   /** What was found when the field was looked at, unless it names something else by now. */
   #known(field: PathField): Looked | undefined {
     const looked = this.#looked[field];
-    return looked?.path === this.path(field) ? looked : undefined;
+    return looked?.name === this.name(field) ? looked : undefined;
   }
 
   async #look(field: PathField): Promise<void> {
-    const file = this.path(field);
-    if (this.#looked[field]?.path === file) return;
-    const looked = await lookAt(field, file);
+    const names = this.names(field);
+    const name = names.join('\n');
+    if (this.#looked[field]?.name === name) return;
+    this.#asking.get(field)?.abort();
+    const looked = await this.#found(field, names);
     // The user has typed on in the meantime.
-    if (this.#disposed || this.path(field) !== file) return;
+    if (looked === undefined || this.#disposed || this.name(field) !== name) return;
     this.#looked = { ...this.#looked, [field]: looked };
     void this.#describe(field, looked).catch((error: unknown) => this.#its.onError(error));
     this.#its.onLooked?.(field);
     this.changed();
+  }
+
+  /** What is here is said at once; before the hub is asked for the rest, nobody has typed for a moment. Undefined when it was given up. */
+  async #found(field: PathField, names: readonly string[]): Promise<Looked | undefined> {
+    const folder = this.#folder;
+    if (!namesHub(field, names, folder)) return lookAt(field, names, { settings: windowHub, folder });
+    const here = await lookAt(field, names, { settings: async () => ({ ...(await windowHub()), offline: true }), folder });
+    if (here.problem === undefined || (await windowHub()).offline) return here;
+    const asking = new AbortController();
+    const { signal } = asking;
+    this.#asking.get(field)?.abort();
+    this.#asking.set(field, asking);
+    try {
+      await sleep(TYPING, undefined, { signal });
+      this.#its.onChange();
+      return await lookAt(field, names, { settings: windowHub, folder, signal });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    } finally {
+      if (this.#asking.get(field) === asking) this.#asking.delete(field);
+    }
   }
 
   async #describe(field: PathField, looked: Looked): Promise<void> {

@@ -1,11 +1,13 @@
 import * as vscode from 'vscode';
 
 import { mayBeDataset } from '../../core/dataset/file-kinds.js';
+import { cachedName, hubCache } from '../../core/hub/index.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
 import { mayBeModel } from './candidates.js';
 import { givenPath } from './given-path.js';
 import { pickDataset } from './pick-dataset.js';
-import { onlyModel, pickModel } from './pick-model.js';
+import { pickPart } from './pick-part.js';
+import { onlyModel, pickAdapter, pickModel } from './pick-model.js';
 import { recentDatasets, recentModels, type RecentPaths } from './recent.js';
 
 /** Chooses the files and folders for a run: asks the user, or takes the most likely ones. */
@@ -18,10 +20,17 @@ export class PathChooser {
     this.#models = recentModels(context);
   }
 
-  /** Asks the user for a file or folder, likely ones first; undefined if cancelled. */
-  async choose(what: 'dataset' | 'model'): Promise<string | undefined> {
-    const picked = what === 'dataset' ? await pickDataset(this.#datasets) : await pickModel(this.#models);
-    return typeof picked === 'string' ? undefined : picked.value;
+  /** Asks the user for a file or folder, or an id of the hub; likely ones first. Undefined if cancelled. */
+  async choose(what: 'dataset' | 'model' | 'adapter'): Promise<string | undefined> {
+    const hub = true;
+    const picked =
+      what === 'dataset'
+        ? await pickDataset(this.#datasets, { hub })
+        : what === 'model'
+          ? await pickModel(this.#models, { hub })
+          : await pickAdapter();
+    if (typeof picked === 'string') return undefined;
+    return what === 'dataset' ? pickPart(picked.value) : picked.value;
   }
 
   /** What a form starts with: the given file or else the most likely one, and a model. */
@@ -46,7 +55,7 @@ export class PathChooser {
   /** The last used model that still exists, or else the only one in the workspace. */
   async #likelyModel(): Promise<string | undefined> {
     for (const folder of this.#models.all) {
-      if (await mayBeModel(folder)) return folder;
+      if (await mayBeModel(folder)) return (await cachedName(hubCache(), folder)) ?? folder;
     }
     return onlyModel();
   }

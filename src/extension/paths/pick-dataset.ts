@@ -4,35 +4,40 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { formDescriptions } from '../../core/dataset/index.js';
+import { cachedDatasets, hubCache, isHubName } from '../../core/hub/index.js';
+import { foundOnHub } from '../hub/search-hub.js';
+import { firstFolder } from '../workspace.js';
 import { datasetCandidates } from '../datasets/find-datasets.js';
 import { datasetForm } from './look-at-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Picked, separator } from './pick-list.js';
-import { BROWSE, type PathChoice, pickPath, type ShowPaths } from './pick-path.js';
+import { BROWSE_CHOICE, cachedChoice, IN_CACHE, type PathChoice, pickPath, type PickOptions, type ShowPaths } from './pick-path.js';
 import { FILE_KINDS, KINDS_TEXT, mayBeDataset } from '../../core/dataset/file-kinds.js';
 
-/** Asks for a preference file: the one in the editor, those used last, those of the workspace, or any other. */
-export async function pickDataset(recent: RecentPaths, title = 'Dataset'): Promise<Picked<string>> {
+/** Asks for a dataset: the file in the editor, those used last, those of the workspace and the Hugging Face cache, what is found on the hub, or any other file. */
+export async function pickDataset(recent: RecentPaths, { title = 'Dataset', hub = false }: PickOptions = {}): Promise<Picked<string>> {
   return pickPath({
     title,
-    placeholder: `Preference file: ${KINDS_TEXT}`,
-    fill: (show, signal) => fill(recent, show, signal),
+    placeholder: hub ? `A preference file (${KINDS_TEXT}), or type to search the hub` : `Preference file: ${KINDS_TEXT}`,
+    fill: (show, signal) => fill(recent, hub, show, signal),
+    search: hub ? (text, signal) => foundOnHub('dataset', text, firstFolder() ?? '.', signal) : undefined,
     dialog: { title: 'Preference File', filters: { 'Preference files': [...Object.keys(FILE_KINDS), 'gz'], 'All files': ['*'] } },
   });
 }
 
-async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): Promise<void> {
+async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: AbortSignal): Promise<void> {
   const groups: { label: string; choices: PathChoice[] }[] = [
     { label: 'open in the editor', choices: [] },
     { label: 'used last', choices: [] },
     { label: 'in the workspace', choices: [] },
+    { label: IN_CACHE, choices: [] },
   ];
   const seen = new Set<string>();
   const draw = (): void =>
     show([
       ...groups.flatMap(({ label, choices }) => (choices.length === 0 ? [] : [separator<string>(label), ...choices])),
       separator('other'),
-      { label: '$(folder-opened) Browse…', value: BROWSE },
+      BROWSE_CHOICE,
     ]);
   const add = async (group: number, file: string): Promise<void> => {
     if (signal.aborted || seen.has(file)) return;
@@ -51,7 +56,12 @@ async function fill(recent: RecentPaths, show: ShowPaths, signal: AbortSignal): 
   draw();
   const editor = vscode.window.activeTextEditor?.document.uri;
   if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath)) await add(0, editor.fsPath);
-  for (const file of recent.all) if (await exists(file)) await add(1, file);
+  for (const name of recent.all) {
+    if (await exists(name)) await add(1, name);
+    else if (hub && isHubName(name, 'dataset', firstFolder())) groups[1]!.choices.push({ label: `$(cloud) ${name}`, value: name });
+  }
+  if (hub) groups[3]!.choices.push(...(await cachedDatasets(hubCache())).map((dataset) => cachedChoice(dataset, 'database')));
+  draw();
   for (const file of await datasetCandidates()) await add(2, file);
 }
 
@@ -63,6 +73,7 @@ export function placeOf(file: string): string {
 }
 
 async function exists(file: string): Promise<boolean> {
+  if (!path.isAbsolute(file)) return false;
   return access(file).then(
     () => true,
     () => false,

@@ -1,8 +1,27 @@
 import * as vscode from 'vscode';
+
+import { type CachedRepository, originOf } from '../../core/hub/index.js';
 import { type Choice, type Picked, pickFrom } from './pick-list.js';
 
 /** What the last entry of a list of paths means: look for another one. */
 export const BROWSE = Symbol('browse');
+
+export const BROWSE_CHOICE = { label: '$(folder-opened) Browse…', value: BROWSE, alwaysShow: true } as const;
+
+/** Heading of what is there. */
+export const IN_CACHE = 'in the Hugging Face cache';
+
+export interface PickOptions {
+  readonly title?: string;
+  /** Whether an id of the hub will do; else it is always a path. */
+  readonly hub?: boolean;
+}
+
+/** A repository of the cache by its id. */
+export function cachedChoice({ name, revision, folder }: CachedRepository, icon: string): Choice<string> {
+  const id = revision === 'main' ? name : `${name}@${revision}`;
+  return { label: `$(${icon}) ${id}`, description: originOf(folder)?.commit.slice(0, 12) ?? '', value: id };
+}
 
 export type PathChoice = Choice<string | typeof BROWSE>;
 export type ShowPaths = (choices: readonly PathChoice[]) => void;
@@ -12,6 +31,8 @@ export interface PathListOptions {
   readonly placeholder: string;
   /** As `ListOptions.fill` of pick-list.ts. */
   readonly fill: (show: ShowPaths, signal: AbortSignal) => Promise<void> | void;
+  /** As `ListOptions.search`. */
+  readonly search?: ((text: string, signal: AbortSignal) => Promise<readonly PathChoice[]>) | undefined;
   readonly dialog: vscode.OpenDialogOptions;
 }
 

@@ -7,7 +7,6 @@ import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-f
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import { showInformation } from '../messages.js';
-import { cachedNames } from './cached-names.js';
 
 export const CONFIG_FILES: vscode.DocumentSelector = { scheme: 'file', pattern: `**/*${CONFIG_SUFFIX}` };
 
@@ -17,7 +16,7 @@ const MOST_CONFIGS = 200;
  * Opens the launch form with a run config's settings.
  *
  * @param given its address; without one it is that of the editor, else it is asked for
- * @throws WishboneError for the first thing that is wrong in the file, with its line; for an id whose files are not here
+ * @throws WishboneError for the first thing that is wrong in the file, with its line
  */
 export async function launchConfigFile(forms: LaunchPanels, given: unknown): Promise<void> {
   const uri = given instanceof vscode.Uri ? given : (configOfEditor() ?? (await pickConfig()));
@@ -30,7 +29,7 @@ export async function launchConfigFile(forms: LaunchPanels, given: unknown): Pro
     const advice = `run \`wishbone sweep ${path.basename(uri.fsPath)}\` in a terminal (Wishbone: Open Terminal with Wishbone)`;
     throw new WishboneError('the run config is of several runs', config.where('sweep'), advice);
   }
-  await forms.launchConfig(await cachedNames(config));
+  await forms.launchConfig(config);
 }
 
 function configOfEditor(): vscode.Uri | undefined {

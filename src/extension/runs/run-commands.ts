@@ -105,6 +105,12 @@ export class RunCommands {
     await this.panels.show(...folders);
   }
 
+  /** Why the chosen rewards of a run fell, in its panel. */
+  async explain(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Why Did Chosen Rewards Fall?', ({ state, step }) => state !== 'planned' && step > 0);
+    if (run !== undefined) await this.panels.showWhy(run.folder);
+  }
+
   async resume(item: unknown): Promise<void> {
     const run = await this.#one(item, 'Resume Run', ({ state }) => isResumable(state) || state === 'planned');
     if (run === undefined || !(await ensureTrusted())) return;

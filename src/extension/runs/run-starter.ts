@@ -28,6 +28,8 @@ export interface Decision extends LaunchOptions {
   readonly dataset: readonly string[];
   readonly evalDataset: readonly string[] | undefined;
   readonly model: ModelInfo;
+  /** As it was given: a path, or an id of the hub. */
+  readonly names: { readonly dataset: string };
   readonly name: string | undefined;
   /** Trackers, as somebody types them. */
   readonly reportTo: string;
@@ -49,14 +51,14 @@ export class RunStarter {
    * @returns false if it was cancelled
    * @throws WishboneError when it cannot be planned or created
    */
-  async start({ dataset, evalDataset, model, name, plan, training, runner: asked, reportTo, target }: Decision): Promise<boolean> {
+  async start({ dataset, evalDataset, model, names, name, plan, training, runner: asked, reportTo, target }: Decision): Promise<boolean> {
     const first = dataset[0] ?? '';
     const runsFolder = runsFolderFor(first);
     if (runsFolder === undefined) return false;
     const places = this.actions.trackers.placesOf(reportTo);
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
-    await this.paths.remember(first, model.folder);
+    await this.paths.remember(names.dataset, model.folder);
     const data = { dataset, evalDataset, model: model.folder, plan, cacheLimit: cacheLimitSetting() };
     let ahead: RunnerAhead | undefined;
     const decide = async (): Promise<DecidedRun> => {

@@ -31,14 +31,26 @@ export class Session {
     this.#context = context;
   }
 
-  /** @param trust false: VS Code asks whether the workspace may be trusted */
-  static async start({ trust = true } = {}): Promise<Session> {
+  /**
+   * @param trust false: VS Code asks whether the workspace may be trusted
+   * @param empty the workspace holds nothing but its settings
+   * @param env variables of the server, and so of the extension
+   */
+  static async start({
+    trust = true,
+    empty = false,
+    env = {},
+  }: {
+    readonly trust?: boolean;
+    readonly empty?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {}): Promise<Session> {
     const folder = await mkdtemp(join(tmpdir(), 'wishbone-e2e-'));
     const workspace = join(folder, 'workspace');
     const folders = { data: join(folder, 'server'), extensions: join(folder, 'extensions') };
-    await makeWorkspace(workspace);
+    await makeWorkspace(workspace, empty);
     await installExtension(await packagedExtension(), folders);
-    const server = await startServer({ ...folders, trust });
+    const server = await startServer({ ...folders, trust, env });
     const executablePath = findBrowser();
     if (executablePath === undefined) throw new Error('no Chromium: run npm test, which installs one');
     const browser = await chromium.launch({ executablePath, args: browserArguments });
@@ -62,6 +74,13 @@ export class Session {
     const settings = join(this.#folder, 'server/data/Machine/settings.json');
     const known = JSON.parse(await readFile(settings, 'utf8')) as Record<string, unknown>;
     await writeFile(settings, JSON.stringify({ ...known, ...values }));
+  }
+
+  /** Has the user have these settings and no others, as soon as a window has read them. */
+  async userSettings(values: Readonly<Record<string, unknown>>): Promise<void> {
+    const folder = join(this.#folder, 'server/data/User');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'settings.json'), JSON.stringify(values));
   }
 
   get browserVersion(): string {
@@ -88,8 +107,9 @@ export class Session {
   }
 }
 
-async function makeWorkspace(workspace: string): Promise<void> {
+async function makeWorkspace(workspace: string, empty: boolean): Promise<void> {
   await mkdir(join(workspace, '.vscode'), { recursive: true });
+  if (empty) return writeSettings(workspace, 'Default Dark Modern');
   const examples = join(repository, 'examples');
   await cp(join(examples, 'tiny-llama'), join(workspace, 'tiny-llama'), { recursive: true });
   const pairs = await readFile(join(examples, 'preferences.jsonl'), 'utf8');

@@ -14,6 +14,8 @@ const STATE = {
   quiet: ['dataset'],
   warnings: {},
   notes: {},
+  asked: ['dataset'],
+  paged: [],
   hidden: ['training.simpo_gamma'],
   changed: [],
   preset: 'quick',
@@ -30,6 +32,10 @@ test('what the page may ask, and nothing else', () => {
     { type: 'set', field: 'dataset', value: 'a' },
     { type: 'choose', field: 'dataset', index: 1 },
     { type: 'preset', id: 'quick' },
+    { type: 'download' },
+    { type: 'cancel-download' },
+    { type: 'ask-again', field: 'model' },
+    { type: 'open-page', field: 'model' },
   ]) {
     assert.deepEqual(readLaunchPageMessage(message), message);
   }
@@ -42,6 +48,8 @@ test('what the page may ask, and nothing else', () => {
     { type: 'set', field: 'name', value: 'x'.repeat(30_000) },
     { type: 'choose' },
     { type: 'choose', field: 'model', index: -1 },
+    { type: 'open-page' },
+    { type: 'ask-again', field: 1 },
   ]) {
     assert.equal(readLaunchPageMessage(bad), undefined);
   }
@@ -60,12 +68,29 @@ test('what the host sends is understood, and what is malformed is not', () => {
     { ...STATE, hidden: [1] },
     { ...STATE, quiet: 'dataset' },
     { ...STATE, warnings: { a: 1 } },
+    { ...STATE, paged: 'dataset' },
+    { ...STATE, asked: undefined },
   ]) {
     assert.equal(readLaunchHostMessage({ type: 'state', state: bad }), undefined);
   }
   assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [{ label: 'a' }] } }), undefined);
   assert.deepEqual(readLaunchPageState({ form: 'f' }), { form: 'f' });
   assert.equal(readLaunchPageState({ form: 1 }), undefined);
+});
+
+test('downloads are told of, before and while they are fetched', () => {
+  const items = [{ name: 'org/name', detail: '2.1 GiB in 8 files' }];
+  const wanted = { kind: 'wanted', items, route: '2.1 GiB from huggingface.co', said: '' };
+  const running = { kind: 'running', items, route: '', text: '1.0 GiB of 2.1 GiB', fraction: 0.5 };
+  for (const downloads of [{ kind: 'none' }, wanted, running]) assert.ok(readLaunchHostMessage({ type: 'downloads', downloads }));
+  for (const downloads of [
+    { kind: 'done' },
+    { ...wanted, items: [{ name: 'a' }] },
+    { ...wanted, said: null },
+    { ...running, fraction: '0.5' },
+  ]) {
+    assert.equal(readLaunchHostMessage({ type: 'downloads', downloads }), undefined);
+  }
 });
 
 test('bad rows and unread columns come with a click that does something about them', () => {

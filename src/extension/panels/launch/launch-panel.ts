@@ -25,6 +25,8 @@ import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, 
 import { isPathField, PATH_FIELDS, pathKind } from '../../draft/look-at.js';
 import { idleFields, readDraft, type Values } from '../../draft/read-draft.js';
 import { RunDraft } from '../../draft/run-draft.js';
+import { Downloads } from '../../hub/downloads.js';
+import { windowHub } from '../../hub/hub-settings.js';
 import type { PathChooser } from '../../paths/path-chooser.js';
 import { CONFIG_FILTERS } from '../../run-config/choose-config.js';
 import type { Runner } from '../../runner/runner.js';
@@ -73,6 +75,8 @@ const at = (field: string, text: string | undefined): Record<string, string> => 
 export class LaunchPanel implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   readonly #draft: RunDraft;
+  readonly #downloads = new Downloads(windowHub, () => this.#downloaded());
+  #wasDownloading = false;
   #preset: string;
   #own: Followed['own'];
   /** Fields that the user has changed here. */
@@ -101,6 +105,7 @@ export class LaunchPanel implements vscode.Disposable {
     this.#draft = new RunDraft({
       values: start.values,
       paths: PATH_FIELDS,
+      downloads: true,
       means: context.means,
       rules: () => ({ ...this.#targetProblems(), ...this.#trackerProblems() }),
       describe: (files) => countedIn(files, context.summaries),
@@ -108,7 +113,7 @@ export class LaunchPanel implements vscode.Disposable {
       onLooked: (field) => {
         if (field !== 'model') return;
         this.#suit();
-        if (this.#preset !== '') this.#take({ ...this.#followed, values: fitted(this.#draft.values, this.#draft.model) });
+        if (this.#preset !== '') this.#take({ ...this.#followed, values: fitted(this.#draft.values, this.#draft.followed) });
       },
       onChange: () => this.#changed(),
       onForecast: () => {
@@ -119,7 +124,7 @@ export class LaunchPanel implements vscode.Disposable {
     });
     this.#subscriptions = vscode.Disposable.from(
       this.#draft,
-      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#draft.changed()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.#draft.again()),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('wishbone.trackers')) this.#draft.changed();
         if (!event.affectsConfiguration(TARGETS_SETTING)) return;
@@ -169,6 +174,7 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#downloads.cancel();
     this.#subscriptions.dispose();
     this.page.dispose();
   }
@@ -192,6 +198,30 @@ export class LaunchPanel implements vscode.Disposable {
       }
       case 'manage-trust':
         return manageTrust();
+      case 'download':
+        await this.#download();
+        return;
+      case 'cancel-download':
+        return this.#downloads.cancel();
+      case 'ask-again':
+        return isPathField(message.field) ? this.#draft.again([message.field]) : undefined;
+      case 'open-page': {
+        const page = this.#draft.pages[message.field];
+        if (page !== undefined) await vscode.env.openExternal(vscode.Uri.parse(page, true));
+        return;
+      }
+    }
+  }
+
+  /** Fetches what is missing, and looks at it. @returns false when it was cancelled */
+  async #download(): Promise<boolean> {
+    if (!vscode.workspace.isTrusted || this.#downloads.isRunning) return false;
+    await this.#downloads.want(this.#draft.missing);
+    try {
+      return await this.#downloads.fetch();
+    } finally {
+      // Part of it may be here, whatever ended it.
+      await this.#draft.again();
     }
   }
 
@@ -218,6 +248,7 @@ export class LaunchPanel implements vscode.Disposable {
     this.#send({ type: 'form', id: this.id, form, values: this.#draft.values });
     this.#sendState();
     this.#sendForecast();
+    this.#sendDownloads();
   }
 
   async #typed(field: string, value: string): Promise<void> {
@@ -240,13 +271,13 @@ export class LaunchPanel implements vscode.Disposable {
   #usePreset(id: string): void {
     const preset = presetById(id);
     if (preset === undefined) return;
-    this.#take(choosePreset(this.#followed, preset, this.#draft.model, DEFAULT_RUNNER));
+    this.#take(choosePreset(this.#followed, preset, this.#draft.followed, DEFAULT_RUNNER));
     this.#draft.changed();
   }
 
   /** Adapts what the user has not decided to the model. */
   #suit(): void {
-    this.#take(follow(this.#followed, this.#draft.model, DEFAULT_RUNNER));
+    this.#take(follow(this.#followed, this.#draft.followed, DEFAULT_RUNNER));
   }
 
   #take({ values, preset, own }: Followed): void {
@@ -262,13 +293,16 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   #state(): FormState {
-    const { values, problems, notes, model } = this.#draft;
+    const { values, problems, notes, followed: model, pages } = this.#draft;
     const changed = changedOptions(this.#followed, model, DEFAULT_RUNNER);
+    const paged = Object.keys(pages);
     return {
       problems,
       quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
       warnings: this.#warnings(problems),
       notes: { ...notes, ...at('training.learning_rate', rateNote(this.#followed, model)) },
+      asked: this.#draft.fromHub.filter((field) => problems[field] !== undefined),
+      paged,
       hidden: [...(this.#targets.length === 0 && values['target'] === '' ? ['target'] : []), ...idleFields(values)].filter(
         (field) => !changed.includes(field) && problems[field] === undefined,
       ),
@@ -281,7 +315,7 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   #warnings(problems: Values): Record<string, string> {
-    const { values, model } = this.#draft;
+    const { values, followed: model } = this.#draft;
     const rate = problems['training.learning_rate'] === undefined ? rateWarning(values, model) : undefined;
     const missed = this.#gpuFault !== '' && values['runner.backend'] !== 'cpu';
     const gpu = missed ? `The GPU cannot be used yet: ${this.#gpuFault}. Run Wishbone: Set Up GPU…` : undefined;
@@ -292,32 +326,39 @@ export class LaunchPanel implements vscode.Disposable {
     if (!vscode.workspace.isTrusted) return 'Starting a run needs a trusted workspace.';
     if (runsFolderFor(this.#draft.paths('dataset')[0] ?? '') === undefined) return 'Runs are stored in the open folder. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
-    if (this.#starting) return 'The run is starting.';
+    if (this.#starting) return this.#downloads.isRunning ? 'The run starts once everything is downloaded.' : 'The run is starting.';
+    if (this.#downloads.isRunning) return 'What the run needs is being downloaded.';
     if (this.#draft.forecast.kind === 'failed') return 'The plan cannot be made.';
     return '';
   }
 
   #changed(): void {
     this.context.kept.keep(this.id, this.#followed).catch((error: unknown) => this.context.problems.log(error));
+    void this.#downloads.want(this.#draft.missing).catch((error: unknown) => this.context.problems.log(error));
     this.#sendState();
   }
 
   async #start(): Promise<void> {
-    const { options, model, problems, values, chosen } = this.#draft;
+    const { problems } = this.#draft;
     const isWrong = Object.keys(problems).length > 0;
     if (isWrong && !this.#tried) {
       this.#tried = true;
       this.#sendState();
     }
-    if (options === undefined || model === undefined || isWrong || this.#blocked() !== '') return;
+    if (isWrong || this.#blocked() !== '') return;
     this.#starting = true;
     this.#sendState();
     try {
+      if (this.#draft.missing.length > 0 && !(await this.#download())) return;
+      // As it is now: what was downloaded may have changed it.
+      const { options, model, values, chosen, problems: found } = this.#draft;
+      if (options === undefined || model === undefined || Object.keys(found).length > 0) return;
       const name = (values['name'] ?? '').trim();
       const started = await this.context.starter.start({
         ...chosen,
         ...options,
         model,
+        names: { dataset: this.#draft.names('dataset')[0] ?? '' },
         name: name === '' ? undefined : name,
         reportTo: values['reportTo'] ?? '',
         target: this.#targets.find((each) => each.name === values['target']),
@@ -331,14 +372,15 @@ export class LaunchPanel implements vscode.Disposable {
 
   /** Writes the form as a run config, to a file the user chooses. */
   async #saveConfig(): Promise<void> {
-    const { options, problems } = readDraft(this.#draft.values);
+    const { namedOptions: options, values: texts } = this.#draft;
     if (options === undefined) {
-      const [[field, what] = ['', '']] = Object.entries(problems);
+      const [[field, what] = ['', '']] = Object.entries(readDraft(texts).problems);
       throw new WishboneError('the form has an invalid field, so it cannot be saved as a config', field, what, ExitCode.usage);
     }
-    const { dataset, evalDataset = [], model } = this.#draft.chosen;
-    const values = { ...this.#draft.values, dataset: dataset.join('\n'), evalDataset: evalDataset.join('\n'), model };
-    const begin = firstFolder() ?? (dataset[0] === undefined ? homedir() : path.dirname(dataset[0]));
+    const named = Object.fromEntries(PATH_FIELDS.map((field) => [field, this.#draft.name(field)]));
+    const values: Values = { ...texts, ...named };
+    const [dataset] = this.#draft.names('dataset').filter((name) => path.isAbsolute(name));
+    const begin = firstFolder() ?? (dataset === undefined ? homedir() : path.dirname(dataset));
     const settings = configSettings(values, options, this.#preset, this.#own.rate);
     await saveAs(begin, configName(values), CONFIG_FILTERS, (file) => {
       checkConfigName(file);
@@ -352,6 +394,17 @@ export class LaunchPanel implements vscode.Disposable {
 
   #sendForecast(): void {
     this.#send({ type: 'forecast', forecast: forecastView(this.#draft.forecast, vscode.workspace.isTrusted) });
+  }
+
+  #downloaded(): void {
+    this.#sendDownloads();
+    if (this.#wasDownloading === this.#downloads.isRunning) return;
+    this.#wasDownloading = this.#downloads.isRunning;
+    this.#sendState();
+  }
+
+  #sendDownloads(): void {
+    this.#send({ type: 'downloads', downloads: this.#downloads.view });
   }
 
   #send(message: LaunchHostMessage): void {

@@ -62,7 +62,7 @@ export class PlanChooser {
     const picked = await this.#pickSource(title);
     if (picked === 'cancel') return undefined;
     if (typeof picked.value === 'string') return { kind: 'run', folder: picked.value };
-    const dataset = await pickDataset(this.#datasets, title);
+    const dataset = await pickDataset(this.#datasets, { title });
     if (dataset === 'cancel') return undefined;
     await this.#datasets.add(dataset.value);
     return this.#planFor(dataset.value, title);
@@ -102,7 +102,7 @@ export class PlanChooser {
       if (picked === 'cancel') return undefined;
       if (picked.value === SHOW) return sourceOf(dataset, last);
     }
-    const model = await pickModel(this.#models, title);
+    const model = await pickModel(this.#models, { title });
     if (model === 'cancel') return undefined;
     const longest = await this.#longestOf(model.value);
     if (longest === undefined) return undefined;
