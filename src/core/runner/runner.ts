@@ -14,6 +14,7 @@ import { LOG_FILE, readRun } from '../run/folder.js';
 import { identify, isAlive, type ProcessIdentity } from '../run/process-identity.js';
 import { amendProcessRecord, isElsewhere, PROCESS_FILE, readProcessRecord, writeProcessRecord } from '../run/process-record.js';
 import { isActive, runState } from '../run/state.js';
+import { missingRunner } from './missing-runner.js';
 import { readJobRecord, removeJob } from '../slurm/job-record.js';
 import { stopJob } from '../slurm/submit.js';
 import type { RunnerAhead } from './runner-ahead.js';
@@ -70,14 +71,7 @@ export async function locateRunner(): Promise<string> {
     }
     if (folder === path.dirname(folder)) break;
   }
-  // Whoever works on the sources builds it; all others got it with the package.
-  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'reinstall Wishbone';
-  throw new WishboneError(
-    'the native runner is missing',
-    path.join(begin, 'bin', RUNNER_NAME),
-    `${advice}, or set WISHBONE_RUNNER to its path`,
-    ExitCode.internal,
-  );
+  throw missingRunner(path.join(begin, 'bin', RUNNER_NAME), await isInSources(begin));
 }
 
 async function isInSources(begin: string): Promise<boolean> {
