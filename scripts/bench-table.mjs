@@ -1,7 +1,7 @@
 // Measures the table of a dataset in the real VS Code: `npm run bench:table [-- --json] [--pairs 1000000]`.
 // Printed are the time from choosing the command to the first rows, when all rows are found and when all are checked, how long an
 // order, a filter and a search take, the times between frames while the table is scrolled by steps and along its whole length, and
-// memory. A million pairs are a gigabyte; the file is made, and kept, in .cache/bench.
+// memory, all with the margins of a run beside the pairs. A million pairs are a gigabyte; the file is made, and kept, in .cache/bench.
 import { stat, symlink } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { Session } from '../test/e2e/support/session.ts';
 import { until } from '../test/e2e/support/workbench.ts';
 import { quantiles, scrolling } from './editor/frames.mjs';
+import { marginsRun } from './editor/margins-run.mjs';
 import { millionPairs } from './editor/million-pairs.mjs';
 import { MemoryWatch, processOf } from './editor/processes.mjs';
 import { packForWindow } from './package.mjs';
@@ -48,6 +49,7 @@ async function looking([act, pairs]) {
 async function measure(session, file, pairs) {
   const { workbench, workspace, url } = session;
   await symlink(file, join(workspace, 'large.jsonl'));
+  await marginsRun(workspace, 'large run', join(workspace, 'large.jsonl'), pairs);
   await workbench.open(url);
   const { page } = workbench;
   const row = page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'large.jsonl' });
@@ -100,6 +102,8 @@ async function measure(session, file, pairs) {
   const looks = {
     'in the order of how much longer chosen is': await look({ sort: 'Longer' }),
     'of one source, chosen above 300 characters': await look({ filter: 'source:ultra chosen>300' }),
+    "in the order of a run's margins": await look({ sort: 'Margin' }),
+    'margins below 0 alone': await look({ filter: 'margin<0' }),
     'a word that few have, searched for in all texts': await look({ filter: '"(77777)"' }),
   };
   await look({ filter: '' });

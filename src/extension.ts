@@ -25,6 +25,8 @@ import { RunStarter } from './extension/runs/run-starter.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
 import { RunStatusBar } from './extension/status-bar.js';
+import { followTrackers } from './extension/trackers/follow-trackers.js';
+import { TrackerSettings } from './extension/trackers/tracker-settings.js';
 import { startViews } from './extension/views/start.js';
 
 export function activate(context: vscode.ExtensionContext): void {
@@ -32,7 +34,8 @@ export function activate(context: vscode.ExtensionContext): void {
   // First: others ask what it has set.
   const settings = followSettings();
   const store = new RunStore(problems);
-  const actions = new RunActions(store, problems);
+  const trackers = new TrackerSettings(context.secrets);
+  const actions = new RunActions(store, problems, trackers);
   const panels = new RunPanels(context.extensionUri, store, actions, problems);
   const summaries = new DatasetSummaries(context, problems);
   const runner = new Runner();
@@ -53,9 +56,10 @@ export function activate(context: vscode.ExtensionContext): void {
     new RunStatusBar(store),
     notifyOfEnds(store, actions, panels),
     notifyOfDivergence(store, actions, panels),
+    followTrackers(store, trackers, problems),
     followMilestones(context, store),
     startRows(problems),
-    startTable(context, problems),
+    startTable(context, store, problems),
     startDiagnostics(context, problems),
     startPlanViews(context, store, problems),
     startRunConfigs(forms, problems),
@@ -64,6 +68,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startViews(context, store, actions, panels, forms, summaries, problems),
     problems.command('wishbone.launchRun', (dataset) => forms.launch(dataset)),
     problems.command('wishbone.createExample', () => createExample(context)),
+    problems.command('wishbone.setTrackerSecret', () => trackers.ask()),
     problems.command('wishbone.clearCache', clearCache),
     problems.command('wishbone.openRun', (folder, how) => openRun(store, panels, folder, how)),
   );

@@ -121,6 +121,8 @@ void add_commands(CLI::App& app) {
     logps->add_option("--out", logps_arguments->out, "Safetensors file to write")->required();
     logps->add_flag("--gradients", logps_arguments->gradients,
                     "Also the gradient of the first step's mean DPO loss");
+    logps->add_flag("--per-token", logps_arguments->per_token,
+                    "Also those of each token that counts, in the plan's order");
     logps->add_flag("--fp8", logps_arguments->fp8, "Linear layers in FP8, on a GPU that has it");
     logps->add_option("--beta", logps_arguments->beta, "DPO's beta")->capture_default_str();
     add_backend(*logps, logps_arguments->backend);

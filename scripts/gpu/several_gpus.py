@@ -94,7 +94,8 @@ def main() -> None:
     parser.add_argument("--cases", help="names, with commas between them; all")
     parser.add_argument("--devices", default="1,2")
     parser.add_argument("--steps", type=int, help="of a run, instead of what the case says")
-    parser.add_argument("--peer", action="store_true")
+    parser.add_argument("--peer", action="store_true", help="FSDP2 as well")
+    parser.add_argument("--peer-alone", action="store_true", help="nothing but FSDP2")
     parser.add_argument("--limit", type=float, default=180, help="seconds that a run may take")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for the environment of the runner")
     parser.add_argument("--out", type=argparse.FileType("a"))
@@ -121,7 +122,7 @@ def main() -> None:
         if args.cases and name not in args.cases.split(","):
             continue
         alone = None
-        for devices in map(int, args.devices.split(",")):
+        for devices in [] if args.peer_alone else map(int, args.devices.split(",")):
             folder = source / f"{name}-{devices}"
             if not folder.exists():
                 continue
@@ -137,7 +138,7 @@ def main() -> None:
             show(name, "wishbone", devices, row, alone)
             if devices == 1:
                 alone = row.get("pairs_per_second")
-        if not args.peer or "peer" not in case:
+        if not (args.peer or args.peer_alone) or "peer" not in case:
             continue
         alone = None
         for devices in map(int, args.devices.split(",")):

@@ -1,6 +1,6 @@
-"""Two processes as two machines, on one host with two GPUs (two-processes.sh).
+"""Two processes as two machines, on one host with two GPUs or more (two-processes.sh).
 
-The same run is carried out by one process on one GPU, by one process on both, and by two processes that are shown a GPU each and told
+The same run is carried out by one process on one GPU, by one process on all, and by two processes that are shown half of them each and told
 NCCL that they are on different hosts, so that what they send goes over its sockets. Then two processes again, of which the second is
 killed, and once more, of which it is stopped. Prints Markdown; ends with 1 where losses differ by more than `--tolerance`, or a
 process outlives another by more than 30 s. `--cpu`: the same without GPUs, for a try.
@@ -34,8 +34,8 @@ def events(folder: Path, kind: str) -> list[dict]:
 
 
 class Runs:
-    def __init__(self, runner: str, source: Path, scratch: Path, cpu: bool) -> None:
-        self.runner, self.source, self.scratch, self.cpu = runner, source, scratch, cpu
+    def __init__(self, runner: str, source: Path, scratch: Path, cpu: bool, each: int) -> None:
+        self.runner, self.source, self.scratch, self.cpu, self.each = runner, source, scratch, cpu, each
 
     def folder(self, name: str, devices: int) -> Path:
         folder = self.scratch / name
@@ -61,7 +61,7 @@ class Runs:
         return folder
 
     def two(self, name: str) -> tuple[Path, list[subprocess.Popen]]:
-        folder, port = self.folder(name, 1), free_port()
+        folder, port = self.folder(name, self.each), free_port()
         processes = []
         for rank in range(2):
             variables = {
@@ -69,7 +69,7 @@ class Runs:
                 "WORLD_SIZE": "2",
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": str(port),
-                "CUDA_VISIBLE_DEVICES": str(rank),
+                "CUDA_VISIBLE_DEVICES": ",".join(map(str, range(rank * self.each, (rank + 1) * self.each))),
                 # Two machines, for NCCL: nothing is shared but a network.
                 "NCCL_HOSTID": f"machine-{rank}",
                 "NCCL_SOCKET_IFNAME": "lo",
@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--folder", required=True, type=Path, help="a run folder, or one in a .tar.gz")
     parser.add_argument("--shape", default="llama-1b", help="of the model, where it has to be made")
     parser.add_argument("--tolerance", type=float, default=0.02, help="of a step's loss")
+    parser.add_argument("--gpus-each", type=int, default=1, help="of each of the two processes")
     parser.add_argument("--cpu", action="store_true")
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="two-processes-"))
@@ -129,17 +130,17 @@ def main() -> None:
     model = Path(json.loads((source / "run.json").read_text())["model"]["path"])
     if not model.exists():
         make_model(model, args.shape)
-    runs = Runs(str(Path(args.runner).resolve()), source, scratch, args.cpu)
+    runs = Runs(str(Path(args.runner).resolve()), source, scratch, args.cpu, args.gpus_each)
     print("| run | steps | median step, s | pairs/s | last loss |\n|---|---|---|---|---|")
     single = row("one process, one GPU", runs.one("one", 1))
-    threads = row("one process, two GPUs", runs.one("threads", 2))
+    threads = row(f"one process, {2 * args.gpus_each} GPUs", runs.one("threads", 2 * args.gpus_each))
     folder, processes = runs.two("two")
     codes = [process.wait() for process in processes]
     if codes != [0, 0]:
         sys.exit(f"two processes ended with {codes}:\n{runs.logs('two')}")
-    two = row("two processes, a GPU each", folder)
+    two = row(f"two processes, {args.gpus_each} GPUs each", folder)
     to_one, to_threads = worst(two, single), worst(two, threads)
-    print(f"\nlargest difference of a step's loss: to one GPU {to_one:.2e}, to two GPUs of one process {to_threads:.2e}")
+    print(f"\nlargest difference of a step's loss: to one GPU {to_one:.2e}, to as many GPUs of one process {to_threads:.2e}")
     # Numbers that say nothing must not pass.
     good = to_one <= args.tolerance and len(set(two)) > 1
     good &= ended(runs, "killed", signal.SIGKILL)

@@ -23,6 +23,7 @@ import { addStopCommand } from './stop.js';
 import { addSweepCommand } from './sweep.js';
 import { addTrackCommand } from './track.js';
 import { addTrainCommand } from './train.js';
+import { addWhyCommand } from './why.js';
 
 /** In the order of the help: before a run, a run, what is left of it, and the rest. */
 const COMMANDS = [
@@ -35,6 +36,7 @@ const COMMANDS = [
   addShowCommand,
   addCompareCommand,
   addPairsCommand,
+  addWhyCommand,
   addStopCommand,
   addExportCommand,
   addPushCommand,

@@ -59,6 +59,7 @@ const PHASES: Readonly<Record<string, string>> = {
   gguf: 'Writing the GGUF file',
   hash: 'Reading what is uploaded',
   upload: 'Uploading',
+  tokens: 'Asking the models for every token',
 };
 
 /** "Reading and tokenising  42%  0:17 left" */

@@ -1,5 +1,7 @@
 import type * as vscode from 'vscode';
 
+import type { RemedyName } from '../core/why/index.js';
+
 /**
  * All commands, with their titles in the palette, or null for commands that only our own code uses. `package.json` tells
  * VS Code the same; a test compares the two.
@@ -19,11 +21,14 @@ export const COMMANDS = {
   'wishbone.stopRun': 'Stop Run',
   'wishbone.resumeRun': 'Resume Run',
   'wishbone.duplicateRun': 'Duplicate Run with Changes…',
+  'wishbone.explainRun': 'Why Did Chosen Rewards Fall?',
   'wishbone.renameRun': 'Rename Run…',
   'wishbone.tagRun': 'Tag Run…',
   'wishbone.exportBest': 'Export Best Model…',
   'wishbone.exportGguf': 'Export as GGUF…',
   'wishbone.pushRun': 'Upload to Hub…',
+  'wishbone.trackRun': 'Send to Trackers',
+  'wishbone.setTrackerSecret': 'Set Tracker Secret…',
   'wishbone.revealRun': 'Reveal Run Folder',
   'wishbone.deleteRun': 'Delete Run…',
   'wishbone.tryRun': 'Try It…',
@@ -39,6 +44,7 @@ export const COMMANDS = {
 
   'wishbone.refreshDatasets': 'Refresh Datasets',
   'wishbone.showDatasetTable': 'Show Dataset as a Table',
+  'wishbone.showPairCurve': null,
   'wishbone.writeCleanedCopy': 'Write Cleaned Copy…',
   'wishbone.chooseTokenModel': 'Choose Model for Token Counts…',
 
@@ -61,9 +67,12 @@ interface Arguments {
   'wishbone.setPlanOption': [dataset: vscode.Uri, option: string, value: string | number];
   /** A run's folder. `preview`: show it in place of the previous preview. */
   'wishbone.openRun': [folder?: string, how?: 'preview'];
-  'wishbone.duplicateRun': [folder: string];
+  /** `remedy`: a change that helps (`core/why`), made in the form. */
+  'wishbone.duplicateRun': [folder: string, remedy?: RemedyName];
+  'wishbone.explainRun': [folder: string];
   'wishbone.exportGguf': [folder: string];
   'wishbone.pushRun': [folder: string];
+  'wishbone.trackRun': [folder: string];
   'wishbone.renameRun': [folder: string];
   'wishbone.tagRun': [folder: string];
   'wishbone.tryRun': [folder: string];
@@ -71,8 +80,10 @@ interface Arguments {
   'wishbone.inspectMasks': [place?: vscode.Uri | string, row?: number];
   /** The same, and a bin of the plan, counted from 0. */
   'wishbone.showPacking': [place?: vscode.Uri | string, bin?: number];
-  /** A preference file; without one, that of the active tab. */
-  'wishbone.showDatasetTable': [dataset?: vscode.Uri];
+  /** A preference file; without one, that of the active tab. A row of it to show, from 0, with the margins of a run. */
+  'wishbone.showDatasetTable': [dataset?: vscode.Uri, row?: number, run?: string];
+  /** A run, and a pair by its file, its row in that and its place in the row, from 0. */
+  'wishbone.showPairCurve': [run: string, file: string, row: number, pair: number];
   /** `check`: rows with this kind of problem are left out. */
   'wishbone.writeCleanedCopy': [dataset: vscode.Uri, check: string];
 }

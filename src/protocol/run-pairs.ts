@@ -24,6 +24,8 @@ export interface PairsAsked {
 export interface ShownPair {
   /** 0-based, counted through the dataset's files. */
   readonly row: number;
+  /** Of the row's pairs, from 0. */
+  readonly nth: number;
   /** The file's name and the row in it, from 1. */
   readonly place: string;
   readonly source: string | null;
@@ -62,6 +64,7 @@ export const PAIRS_ASKED: Check<PairsAsked> = {
 
 const PAIR: Check<ShownPair> = {
   row: isCount,
+  nth: isCount,
   place: isText,
   source: ['or null', isText],
   start: isNumberOrNull,

@@ -6,8 +6,10 @@
 import { EVAL_SERIES, type EvalSeriesName, SERIES, type SeriesName, SOURCE_SERIES, type SourceSeriesName } from '../metrics.js';
 import type { Verdicts, VerdictTable } from '../core/pairs/index.js';
 import type { SampleText } from '../core/sample/index.js';
-import { isMarkdown, type MarkNode } from './markdown.js';
+import { isMarkdown, isWebAddress, type MarkNode } from './markdown.js';
 import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
+import { CURVE_ASKED, type CurveAsked, SHOWN_CURVE, type ShownCurve } from './run-curve.js';
+import { SHOWN_WHY, type ShownWhy, WHY_ASKED, WHY_REMEDIES, type WhyAsked } from './run-why.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
 
@@ -140,6 +142,15 @@ export interface DeviceStatus {
   readonly power: number | null;
 }
 
+/** How a run stands with a tracker. */
+export interface TrackerStatus {
+  readonly label: string;
+  /** The run's page there, `http` or `https`; null when there is none, or none yet. */
+  readonly url: string | null;
+  /** What is to be known beside that; empty when all of the run is there. */
+  readonly text: string;
+}
+
 /** How several devices share the latest steps. */
 export interface RanksStatus {
   /** Seconds of a step in which nothing was computed for waiting on others. */
@@ -192,6 +203,8 @@ export interface RunStatus {
   readonly skippedLines: number;
   /** False in a workspace that is not trusted: then the panel only shows. */
   readonly mayAct: boolean;
+  /** The trackers that the run is sent to. */
+  readonly trackers: readonly TrackerStatus[];
 }
 
 /** Figures by source of the dataset; columns are as long as those beside them. */
@@ -259,6 +272,12 @@ export type RunHostMessage =
   | { readonly type: 'comparison-notes'; readonly notes: string; readonly read: readonly MarkNode[] }
   /** What became of the first run's pairs. */
   | { readonly type: 'pairs'; readonly shown: ShownPairs }
+  /** How one of the first run's pairs went. */
+  | { readonly type: 'curve'; readonly shown: ShownCurve }
+  /** Why the first run's chosen responses became less likely. */
+  | { readonly type: 'why'; readonly shown: ShownWhy }
+  /** That is to be shown now. */
+  | { readonly type: 'show-why' }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -294,6 +313,7 @@ export const RUN_REQUESTS = [
   'tag',
   'keep-open',
   'copy-command',
+  'cancel-why',
 ] as const;
 export type RunPageRequest = (typeof RUN_REQUESTS)[number];
 export type RunPageMessage =
@@ -304,9 +324,16 @@ export type RunPageMessage =
   /** Replaces the notes on the comparison of these runs. */
   | { readonly type: 'set-comparison-notes'; readonly folders: readonly string[]; readonly notes: string }
   | { readonly type: 'get-pairs'; readonly asked: PairsAsked }
-  /** Shows a pair in its dataset. `row`: 0-based, counted through the files. */
-  | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number }
+  /** Shows a pair in its dataset, as text or in the table. `row`: 0-based, counted through the files. */
+  | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number; readonly how: (typeof PAIR_OPENED)[number] }
+  | { readonly type: 'get-curve'; readonly asked: CurveAsked }
+  | { readonly type: 'get-why'; readonly asked: WhyAsked }
+  /** Opens the form of the run with a change that helps. */
+  | { readonly type: 'use-remedy'; readonly name: (typeof WHY_REMEDIES)[number] }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
+
+/** How a pair is shown in its dataset. */
+export const PAIR_OPENED = ['text', 'table'] as const;
 
 /** Longer notes are not accepted (see `labels.json`). */
 export const LONGEST_NOTES = 20_000;
@@ -323,7 +350,10 @@ const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'set-notes': { folder: isText, notes: isNotes },
   'set-comparison-notes': { folders: isTexts, notes: isNotes },
   'get-pairs': { asked: PAIRS_ASKED },
-  'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount },
+  'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount, how: ['one of', PAIR_OPENED] },
+  'get-curve': { asked: CURVE_ASKED },
+  'get-why': { asked: WHY_ASKED },
+  'use-remedy': { name: ['one of', WHY_REMEDIES] },
   'save-image': { name: isText, png: isPng },
 };
 
@@ -394,6 +424,8 @@ const DEVICE: Check<DeviceStatus> = {
   power: isNumberOrNull,
 };
 
+const isAddressOrNull = (value: unknown): value is string | null => value === null || (isText(value) && isWebAddress(value));
+
 const STATUS: Check<RunStatus> = {
   state: ['one of', PANEL_STATES],
   job: isText,
@@ -430,6 +462,7 @@ const STATUS: Check<RunStatus> = {
   warnings: ['list of', WARNING],
   skippedLines: isCount,
   mayAct: isFlag,
+  trackers: ['list of', { label: isText, url: isAddressOrNull, text: isText }],
 };
 
 function isSeriesUpdate(value: unknown): value is SeriesUpdate {
@@ -481,11 +514,13 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
   verdicts: { verdicts: { tables: ['list of', VERDICT_TABLE], notes: isTexts } },
   'comparison-notes': { notes: isText, read: isMarkdown },
   pairs: { shown: SHOWN_PAIRS },
+  curve: { shown: SHOWN_CURVE },
+  why: { shown: SHOWN_WHY },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },
 };
 
 export function readRunHostMessage(value: unknown): RunHostMessage | undefined {
-  return readMessage(value, [], HOST_MESSAGES);
+  return readMessage(value, ['show-why'], HOST_MESSAGES);
 }

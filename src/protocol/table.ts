@@ -5,6 +5,7 @@ import type {
   ColumnHistogram,
   DiffPiece,
   Lengths,
+  LineMargin,
   NumberColumn,
   PairKey,
   PairView,
@@ -18,11 +19,20 @@ import type {
   WordDiff,
 } from '../core/dataset-table/index.js';
 import { type Check, fits, type Messages, readMessage } from './shape.js';
-import { isCount, isFlag, isNumber, isObject, isText, isTexts } from './values.js';
+import { isCount, isFlag, isNumber, isNumberOrNull, isObject, isText, isTexts } from './values.js';
 
 export const TABLE_PARTS = ['prompt', 'chosen', 'rejected'] as const satisfies readonly Part[];
 export const TABLE_UNITS = ['characters', 'tokens'] as const satisfies readonly Unit[];
-export const TABLE_NUMBERS = ['prompt', 'chosen', 'rejected', 'difference'] as const satisfies readonly NumberColumn[];
+export const TABLE_NUMBERS = [
+  'prompt',
+  'chosen',
+  'rejected',
+  'difference',
+  'margin_start',
+  'margin',
+  'margin_change',
+  'seen',
+] as const satisfies readonly NumberColumn[];
 export const TABLE_SORTS = ['row', ...TABLE_NUMBERS, 'source', 'problems'] as const satisfies readonly SortColumn[];
 
 /** How far the table is, in words of the page. */
@@ -51,6 +61,10 @@ export interface TableHead {
   readonly canEdit: boolean;
   /** Name of the model whose tokenizer counts; null: there is none. */
   readonly model: string | null;
+  /** Name of the run whose margins are shown; null: of none. */
+  readonly run: string | null;
+  /** Runs of this dataset that there are in the workspace. */
+  readonly runs: number;
 }
 
 export type TableHostMessage =
@@ -60,12 +74,16 @@ export type TableHostMessage =
   | { readonly type: 'lines'; readonly query: number; readonly from: number; readonly lines: readonly TableLine[] }
   | { readonly type: 'histograms'; readonly query: number; readonly histograms: readonly ColumnHistogram[] }
   | { readonly type: 'pair'; readonly view: PairView }
+  /** A pair is to be shown, wherever it is; whatever hides it is taken away. */
+  | { readonly type: 'go-to'; readonly key: PairKey }
+  /** Where a pair is in what the query has found; -1: nowhere. */
+  | { readonly type: 'place'; readonly query: number; readonly at: number }
   /** The file or its text is another now: everything is asked anew. */
   | { readonly type: 'changed' }
   | { readonly type: 'empty'; readonly reason: string; readonly advice: string };
 
-export const TABLE_REQUESTS = ['ready', 'again', 'choose-model', 'stop'] as const;
-export const TABLE_ACTIONS = ['open-row', 'compare', 'show-tokens'] as const;
+export const TABLE_REQUESTS = ['ready', 'again', 'choose-model', 'choose-run', 'stop'] as const;
+export const TABLE_ACTIONS = ['open-row', 'compare', 'show-tokens', 'show-curve'] as const;
 
 export type TablePageMessage =
   | { readonly type: (typeof TABLE_REQUESTS)[number] }
@@ -73,6 +91,7 @@ export type TablePageMessage =
   | { readonly type: 'get-lines'; readonly query: number; readonly from: number; readonly to: number }
   | { readonly type: 'get-histograms'; readonly query: number }
   | { readonly type: 'get-pair'; readonly key: PairKey }
+  | { readonly type: 'find'; readonly query: number; readonly key: PairKey }
   | { readonly type: 'act'; readonly action: (typeof TABLE_ACTIONS)[number]; readonly key: PairKey }
   | { readonly type: 'edit'; readonly key: PairKey; readonly part: Part; readonly turn: number; readonly text: string };
 
@@ -93,6 +112,7 @@ const isCheckName = (value: unknown): value is CheckName => isText(value);
 const isCounts = (value: unknown): value is Readonly<Record<string, number>> => isObject(value) && Object.values(value).every(isCount);
 const isNumbers = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isNumber);
 
+const MARGIN: Check<LineMargin> = { start: isNumberOrNull, now: isNumberOrNull, change: isNumberOrNull, seen: isCount };
 const LINE: Check<TableLine> = {
   row: isCount,
   pair: isCount,
@@ -106,6 +126,7 @@ const LINE: Check<TableLine> = {
   source: ['or null', isText],
   lengths: { characters: ['or null', LENGTHS], tokens: ['or null', LENGTHS] },
   problems: ['list of', isCheckName],
+  margin: ['or null', MARGIN],
 };
 const TURN: Check<ShownTurn> = { role: ['or null', isText], text: isText, isCut: isFlag };
 const DIFF: Check<WordDiff> = { chosen: ['list of', PIECE], rejected: ['list of', PIECE] };
@@ -151,6 +172,7 @@ const PAGE_MESSAGES: Messages<TablePageMessage> = {
   'get-lines': { query: isCount, from: isCount, to: isCount },
   'get-histograms': { query: isCount },
   'get-pair': { key: KEY },
+  find: { query: isCount, key: KEY },
   act: { action: ['one of', TABLE_ACTIONS], key: KEY },
   edit: { key: KEY, part: ['one of', TABLE_PARTS], turn: isCount, text: isText },
 };
@@ -160,12 +182,14 @@ export function readTablePageMessage(value: unknown): TablePageMessage | undefin
 }
 
 const HOST_MESSAGES: Messages<TableHostMessage> = {
-  table: { head: { name: isText, canEdit: isFlag, model: ['or null', isText] } },
+  table: { head: { name: isText, canEdit: isFlag, model: ['or null', isText], run: ['or null', isText], runs: isCount } },
   state: { state: STATE },
   found: { found: FOUND },
   lines: { query: isCount, from: isCount, lines: ['list of', LINE] },
   histograms: { query: isCount, histograms: ['list of', HISTOGRAM] },
   pair: { view: PAIR },
+  'go-to': { key: KEY },
+  place: { query: isCount, at: isNumber },
   empty: { reason: isText, advice: isText },
 };
 

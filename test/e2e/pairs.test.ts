@@ -87,6 +87,7 @@ step('pairs that got worse are listed with their margins, and what the list can 
     'Label',
     'Tokens',
     'Seen',
+    'Show',
   ]);
   assert.match(await frame.locator('.pairs [role=status]').innerText(), /^12 of 120 pairs$/);
   await frame.locator('.pairs .note', { hasText: 'The margin fell' }).waitFor();

@@ -99,6 +99,9 @@ export class RunHead {
   readonly #badge = element('span', { class: 'badge', role: 'status', 'aria-live': 'polite' });
   readonly #facts = element('p', { class: 'facts' });
   readonly #tags = element('span', { class: 'tags' });
+  readonly #trackers = element('p', { class: 'facts trackers' });
+  /** What they show, as text. */
+  #shownTrackers = '';
   readonly #bar = element(
     'div',
     { class: 'bar', role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': '0', 'aria-valuemax': '100' },
@@ -169,7 +172,14 @@ export class RunHead {
       element(
         'header',
         {},
-        element('div', { class: 'title' }, element('div', { class: 'name' }, this.#name, this.#badge), this.#facts, this.#labels),
+        element(
+          'div',
+          { class: 'title' },
+          element('div', { class: 'name' }, this.#name, this.#badge),
+          this.#facts,
+          this.#trackers,
+          this.#labels,
+        ),
         element(
           'div',
           { class: 'actions', role: 'toolbar', 'aria-label': 'Run' },
@@ -214,6 +224,16 @@ export class RunHead {
     );
   }
 
+  #drawTrackers(trackers: RunStatus['trackers']): void {
+    const shown = JSON.stringify(trackers);
+    if (shown === this.#shownTrackers) return;
+    this.#shownTrackers = shown;
+    this.#trackers.hidden = trackers.length === 0;
+    this.#trackers.replaceChildren(
+      ...trackers.map(({ label, url, text }) => fact('Tracker', label, url ?? '', text === '' ? undefined : text, url)),
+    );
+  }
+
   setPreview(isPreview: boolean): void {
     this.#buttons.keep.hidden = !isPreview;
   }
@@ -222,6 +242,7 @@ export class RunHead {
     setText(this.#badge, STATE_WORDS[status.state]);
     this.#badge.dataset['state'] = status.state;
     this.#badge.title = status.job;
+    this.#drawTrackers(status.trackers);
 
     const { stop, resume, trust, tryIt, duplicate } = this.#buttons;
     const live = isLive(status);
@@ -291,12 +312,8 @@ function isLive({ state }: RunStatus): boolean {
   return state === 'running' || state === 'stopping' || state === 'starting' || state === 'queued';
 }
 
-function fact(label: string, value: string, title: string, more?: string): HTMLElement {
-  return element(
-    'span',
-    { title },
-    element('span', { class: 'label' }, `${label} `),
-    element('span', { class: 'value' }, value),
-    ...(more === undefined ? [] : [` (${more})`]),
-  );
+/** @param href of a page that is opened outside */
+function fact(label: string, value: string, title: string, more?: string, href: string | null = null): HTMLElement {
+  const shown = href === null ? element('span', { class: 'value' }, value) : element('a', { class: 'value', href }, value);
+  return element('span', { title }, element('span', { class: 'label' }, `${label} `), shown, ...(more === undefined ? [] : [` (${more})`]));
 }

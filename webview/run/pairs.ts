@@ -5,6 +5,8 @@ import type { RunPageMessage } from '../../src/protocol/run.js';
 import type { PairListView, PairsAsked, ShownPair, ShownPairs } from '../../src/protocol/run-pairs.js';
 import { createButton, createDropdown } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
+import type { ShownCurve } from '../../src/protocol/run-curve.js';
+import { PairCurve } from './pair-curve.js';
 
 const VIEWS: readonly { readonly value: PairListView; readonly label: string }[] = [
   { value: 'worse', label: 'Got worse' },
@@ -53,6 +55,7 @@ export class Pairs {
   readonly #head = element('tr');
   readonly #body = element('tbody');
   readonly #table: HTMLElement;
+  readonly #curve = new PairCurve();
   #asked: PairsAsked = { of: 'train', view: 'worse', step: null };
   /** Whether the run evaluates, as far as is known. */
   #evaluates: boolean | undefined;
@@ -72,6 +75,7 @@ export class Pairs {
       'details',
       { class: 'pairs' },
       element('summary', {}, 'Pairs'),
+      this.#curve.root,
       this.#controls,
       this.#step,
       this.#help,
@@ -88,6 +92,7 @@ export class Pairs {
   show(folder: string): void {
     if (folder === this.#folder) return;
     this.#folder = folder;
+    this.#curve.leave();
     if (this.root.open) this.#ask({ step: null });
   }
 
@@ -99,6 +104,13 @@ export class Pairs {
     else this.root.open = true;
     this.#shallShow = true;
     this.root.querySelector('summary')!.focus({ preventScroll: true });
+  }
+
+  /** Shows how a pair went. */
+  receiveCurve(shown: ShownCurve): void {
+    this.root.open = true;
+    this.#curve.show(shown);
+    this.#curve.root.scrollIntoView({ block: 'center' });
   }
 
   /** Takes over what there is, unless something else was asked for since. */
@@ -125,6 +137,7 @@ export class Pairs {
         const title = 'title' in more && more.title !== undefined ? { title: more.title } : {};
         return element('th', { scope: 'col', class: 'amount', ...title }, label);
       }),
+      element('th', { scope: 'col' }, 'Show'),
     );
     this.#drawRows(pairs, asked, hasSource, columns);
     if (!this.#shallShow) return;
@@ -135,14 +148,30 @@ export class Pairs {
   #drawRows(pairs: readonly ShownPair[], asked: PairsAsked, hasSource: boolean, columns: readonly PairColumn[]): void {
     this.#body.replaceChildren(
       ...pairs.map((pair) => {
-        const open = element('button', { type: 'button', class: 'pair-place', title: 'Show it in the dataset' }, pair.place);
-        open.addEventListener('click', () => this.post({ type: 'open-pair', of: asked.of, row: pair.row }));
+        const action = (label: string, title: string, message: RunPageMessage, name = 'pair-action'): HTMLElement => {
+          const button = element('button', { type: 'button', class: name, title }, label);
+          button.addEventListener('click', () => this.post(message));
+          return button;
+        };
+        const { of } = asked;
+        const { row, nth, place } = pair;
+        const open = action(place, 'Show its row in the file', { type: 'open-pair', of, row, how: 'text' }, 'pair-place');
+        const table = action('Table', 'Show it in the table of the dataset, with its margins', {
+          type: 'open-pair',
+          of,
+          row,
+          how: 'table',
+        });
+        const curve = action('Curve', 'Show how its margin went', { type: 'get-curve', asked: { of, row, nth } });
+        table.setAttribute('aria-label', `Table: ${place}`);
+        curve.setAttribute('aria-label', `Curve: ${place}`);
         return element(
           'tr',
           {},
           element('th', { scope: 'row' }, open),
           ...(hasSource ? [element('td', {}, pair.source ?? '')] : []),
           ...columns.map(({ text }) => element('td', { class: 'amount' }, text(pair))),
+          element('td', { class: 'pair-actions' }, table, curve),
         );
       }),
     );

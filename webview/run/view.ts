@@ -20,6 +20,7 @@ import { boardImage } from './save-image.js';
 import { Settings } from './settings.js';
 import { smoothingWindow } from './smooth.js';
 import { ChartToolbar } from './toolbar.js';
+import { Why } from './why.js';
 
 type Message<T extends RunHostMessage['type']> = Extract<RunHostMessage, { type: T }>;
 
@@ -46,6 +47,7 @@ interface Page {
   readonly settings: Settings;
   readonly notes: Notes;
   readonly pairs: Pairs;
+  readonly why: Why;
   readonly comparisonNotes: MarkdownNotes;
 }
 
@@ -106,6 +108,12 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#page?.comparisonNotes.show(message.notes, message.read);
       case 'pairs':
         return this.#page?.pairs.receive(message.shown);
+      case 'curve':
+        return this.#page?.pairs.receiveCurve(message.shown);
+      case 'why':
+        return this.#page?.why.receive(message.shown);
+      case 'show-why':
+        return this.#page?.why.open();
       case 'log':
         return this.#page?.log.show(message.lines);
       case 'preview':
@@ -219,6 +227,7 @@ export class RunView implements PageView<RunHostMessage> {
       page.head.setHeader(first.header);
       page.settings.show(first.header);
       page.pairs.show(first.header.folder);
+      page.why.show(first.header.folder);
       page.notes.show(first.header.folder, first.header.notes);
       page.board.setRuns(charts);
       page.legend.draw(charts, readTheme());
@@ -266,12 +275,13 @@ export class RunView implements PageView<RunHostMessage> {
     board.onPick = (step) => {
       if (this.#runs.length === 1) pairs.showStep(step);
     };
+    const why = new Why((message) => this.#host.post(message));
     const samples = new Samples();
     const log = new LogTail(this.#ask);
     const settings = new Settings(this.#ask);
     board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
     board.root.addEventListener('pointerleave', () => (this.#isPointed = false));
-    const below = element('div', { class: 'single' }, notes.root, pairs.root, samples.root, log.root, settings.root);
+    const below = element('div', { class: 'single' }, notes.root, why.root, pairs.root, samples.root, log.root, settings.root);
     const page: Page = {
       head,
       comparison: new ComparisonHead(),
@@ -287,6 +297,7 @@ export class RunView implements PageView<RunHostMessage> {
       settings,
       notes,
       pairs,
+      why,
       comparisonNotes: new MarkdownNotes({
         id: 'comparison-notes',
         title: 'Notes on this comparison',

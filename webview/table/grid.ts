@@ -5,7 +5,7 @@ import { moveAmongHeads } from '../ui/table-heads.js';
 import { histogramOf } from './histograms.js';
 import { BLOCK, type LineCache } from './line-cache.js';
 import { TallScroll } from './tall-scroll.js';
-import { COLUMNS, type Column, keyText, pieceNodes, signed, UNIT_WORDS } from './words.js';
+import { COLUMNS, type Column, keyText, margin, pieceNodes, signed, UNIT_WORDS } from './words.js';
 
 /** Height of a line, in pixels; the style sheet has the same. */
 const LINE = 68;
@@ -13,6 +13,9 @@ const LINE = 68;
 const BEYOND = 6;
 /** Milliseconds without a move after which scrolling has come to rest. */
 const REST = 120;
+
+/** What stands below the heads of a run's columns. */
+const OF_RUN: Readonly<Record<string, string>> = { margin_start: 'margin', margin: 'now', margin_change: 'of margin', seen: 'times' };
 
 export interface GridActions {
   /** Where the keys are has changed. */
@@ -38,6 +41,8 @@ export class PairGrid {
   #rest: ReturnType<typeof setTimeout> | undefined;
   #count = 0;
   #active = 0;
+  /** Margins of a run are shown. */
+  #hasRun = false;
   #how: TableQuery = { filter: '', sort: null, unit: 'characters' };
 
   constructor(
@@ -45,7 +50,7 @@ export class PairGrid {
     readonly actions: GridActions,
   ) {
     this.root.append(this.#heads, this.#body);
-    this.root.setAttribute('aria-colcount', String(COLUMNS.length));
+    this.root.setAttribute('aria-colcount', String(this.#columns.length));
     this.root.addEventListener('scroll', () => this.#onScroll());
     this.root.addEventListener('keydown', (event) => this.#onKey(event));
     this.#body.addEventListener('click', (event) => this.#onClick(event));
@@ -58,10 +63,29 @@ export class PairGrid {
     return this.lines.at(this.#active);
   }
 
+  get #columns(): readonly Column[] {
+    return this.#hasRun ? COLUMNS : COLUMNS.filter(({ ofRun }) => ofRun !== true);
+  }
+
+  /** Shows the columns of a run, or not. */
+  setRun(hasRun: boolean): void {
+    if (hasRun === this.#hasRun) return;
+    this.#hasRun = hasRun;
+    this.root.classList.toggle('with-run', hasRun);
+    this.root.setAttribute('aria-colcount', String(this.#columns.length));
+    this.setHow(this.#how, []);
+    this.#drawAnew();
+  }
+
+  /** Takes the keys to a line. */
+  goTo(number: number): void {
+    this.#goTo(number);
+  }
+
   /** How the table is looked at now. */
   setHow(how: TableQuery, histograms: readonly ColumnHistogram[]): void {
     this.#how = how;
-    this.#head.replaceChildren(...COLUMNS.map((column, at) => this.#headOf(column, at, histograms)));
+    this.#head.replaceChildren(...this.#columns.map((column, at) => this.#headOf(column, at, histograms)));
   }
 
   setCount(count: number): void {
@@ -108,10 +132,11 @@ export class PairGrid {
     if (id.endsWith('-text')) head.append(element('span', { class: 'label' }, label));
     else {
       const button = element('button', { type: 'button', class: 'sort', tabindex: at === 0 ? '0' : '-1' }, label);
-      if (title !== undefined) button.title = `${title}, in ${UNIT_WORDS[unit]}`;
+      if (title !== undefined) button.title = column.ofRun === true ? title : `${title}, in ${UNIT_WORDS[unit]}`;
       button.addEventListener('click', () => this.actions.onSort(id as SortColumn));
       head.append(button);
-      if (number !== undefined) head.append(element('span', { class: 'unit' }, UNIT_WORDS[unit]));
+      if (number !== undefined)
+        head.append(element('span', { class: 'unit' }, column.ofRun === true ? (OF_RUN[id] ?? '') : UNIT_WORDS[unit]));
     }
     return head;
   }
@@ -192,6 +217,8 @@ export class PairGrid {
       return root;
     }
     const { unit } = this.#how;
+    const now = margin(line.margin?.now ?? null);
+    const seen = line.margin === null ? '–' : formatCount(line.margin.seen);
     const lengths = line.lengths[unit];
     const amount = (text: string): HTMLElement => element('div', { class: 'cell amount', role: 'gridcell' }, text);
     const length = (part: keyof Lengths): HTMLElement => amount(lengths === null ? '–' : formatCount(lengths[part]));
@@ -217,6 +244,7 @@ export class PairGrid {
       length('chosen'),
       length('rejected'),
       amount(lengths === null ? '–' : signed(lengths.chosen - lengths.rejected)),
+      ...(this.#hasRun ? [margin(line.margin?.start ?? null), now, margin(line.margin?.change ?? null), seen].map(amount) : []),
       element('div', { class: 'cell problems', role: 'gridcell', title: line.problems.join('\n') }, line.problems.join(', ')),
     );
     [...root.children].forEach((cell, at) => cell.setAttribute('aria-colindex', String(at + 1)));

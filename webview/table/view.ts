@@ -1,4 +1,4 @@
-import type { SortColumn, TableQuery, Unit } from '../../src/core/dataset-table/index.js';
+import type { PairKey, SortColumn, TableQuery, Unit } from '../../src/core/dataset-table/index.js';
 import { formatCount, formatPercent, plural } from '../../src/format.js';
 import {
   readTablePageState,
@@ -15,11 +15,12 @@ import type { Host, PageView } from '../ui/host.js';
 import { PairGrid } from './grid.js';
 import { LineCache } from './line-cache.js';
 import { PairPane } from './pair-pane.js';
+import { COLUMNS } from './words.js';
 
 /** Milliseconds that typing in the filter rests before it is looked for. */
 const TYPING = 150;
 /** Greater values first, when it is sorted by. */
-const DESCENDS: ReadonlySet<SortColumn> = new Set(['prompt', 'chosen', 'rejected', 'difference', 'problems']);
+const DESCENDS: ReadonlySet<SortColumn> = new Set(['prompt', 'chosen', 'rejected', 'difference', 'seen', 'problems']);
 type Found = Extract<TableHostMessage, { type: 'found' }>['found'];
 
 /** A dataset as a table: filter, unit, the grid, and the pair that is looked at. */
@@ -29,6 +30,7 @@ export class DatasetView implements PageView<TableHostMessage> {
   readonly #pane: PairPane;
   readonly #filter: ValueControl;
   readonly #unit = element('div', { class: 'unit-choice' });
+  readonly #run = element('div', { class: 'run-choice' });
   readonly #problem = element('div', { class: 'problem-choice' });
   readonly #stop: HTMLElement;
   readonly #status = element('p', { class: 'count', role: 'status' });
@@ -42,6 +44,9 @@ export class DatasetView implements PageView<TableHostMessage> {
   readonly #openPair: HTMLElement;
   readonly #compare: HTMLElement;
   readonly #openRow: HTMLElement;
+  readonly #showCurve: HTMLElement;
+  /** A pair that is to be shown once it is known where it is. */
+  #wanted: PairKey | undefined;
   #how: TableQuery;
   #query = 0;
   #found: Found | undefined;
@@ -60,7 +65,7 @@ export class DatasetView implements PageView<TableHostMessage> {
     this.#filter = createTextField({
       label: 'Filter pairs',
       value: this.#how.filter,
-      placeholder: 'Words, problem:duplicate, source:hh, chosen>200, difference<0',
+      placeholder: 'Words, problem:duplicate, source:hh, chosen>200, margin<0',
       onInput: (filter) => {
         clearTimeout(this.#typing);
         this.#typing = setTimeout(() => this.#look({ filter }), TYPING);
@@ -111,6 +116,11 @@ export class DatasetView implements PageView<TableHostMessage> {
       title: 'Show the row in the text of the file',
       onClick: () => this.#act('open-row'),
     });
+    this.#showCurve = createButton({
+      label: 'Show Curve',
+      title: 'How the margin of the pair went, in the panel of the run',
+      onClick: () => this.#act('show-curve'),
+    });
     this.#empty = element(
       'div',
       { class: 'empty', hidden: '' },
@@ -128,6 +138,7 @@ export class DatasetView implements PageView<TableHostMessage> {
         this.#filter.root,
         this.#problem,
         this.#unit,
+        this.#run,
         this.#stop,
         this.#status,
       ),
@@ -137,6 +148,7 @@ export class DatasetView implements PageView<TableHostMessage> {
         this.#openPair,
         this.#compare,
         this.#openRow,
+        this.#showCurve,
         this.#progress,
         element('span', { id: 'grid-keys', class: 'keys' }, 'Arrow keys move, Enter shows the pair, Ctrl+Enter compares, typing filters'),
       ),
@@ -173,6 +185,11 @@ export class DatasetView implements PageView<TableHostMessage> {
       case 'pair':
         if (this.#pane.mayChange) this.#pane.show(message.view);
         return;
+      case 'go-to':
+        return this.#goTo(message.key);
+      case 'place':
+        if (message.query === this.#query) this.#goToPlace(message.at);
+        return;
       case 'changed':
         return this.#ask(false);
       case 'empty':
@@ -185,7 +202,8 @@ export class DatasetView implements PageView<TableHostMessage> {
   }
 
   #begin(head: TableHead): void {
-    const isFirst = this.#head === undefined;
+    const before = this.#head;
+    const isFirst = before === undefined;
     this.#head = head;
     this.#empty.hidden = true;
     this.#table.hidden = false;
@@ -193,7 +211,40 @@ export class DatasetView implements PageView<TableHostMessage> {
     this.#pane.setCanEdit(head.canEdit);
     if (head.model === null && this.#how.unit === 'tokens') this.#how = { ...this.#how, unit: 'characters' };
     this.#drawUnit();
+    this.#drawRun();
+    const hasRun = head.run !== null;
+    this.#grid.setRun(hasRun);
+    // Its head is gone, so that nobody could take it back.
+    if (!hasRun && before !== undefined && before.run !== null && isOfRun(this.#how.sort?.column)) this.#how = { ...this.#how, sort: null };
     if (isFirst) this.#ask(true);
+    this.#moved();
+  }
+
+  /** Takes the keys to a pair; a filter or an order would hide where it is. */
+  #goTo(key: PairKey): void {
+    this.#wanted = key;
+    this.#filter.value = '';
+    clearTimeout(this.#typing);
+    this.#look({ filter: '', sort: null });
+    this.host.post({ type: 'find', query: this.#query, key });
+  }
+
+  #goToPlace(at: number): void {
+    // Rows are still being found.
+    if ((at < 0 || at >= (this.#state?.lines ?? 0)) && this.#state?.isWhole !== true) return;
+    this.#wanted = undefined;
+    if (at < 0) return;
+    this.#grid.goTo(at);
+    this.#showPair(true);
+  }
+
+  /** The run whose margins are shown, as a button that asks for another. */
+  #drawRun(): void {
+    const { run = null, runs = 0 } = this.#head ?? {};
+    if (run === null && runs === 0) return this.#run.replaceChildren();
+    const label = run === null ? 'Margins of a Run…' : `Margins of ${run}`;
+    const title = run === null ? 'Show what became of each pair in a run' : 'Choose another run, or none';
+    this.#run.replaceChildren(createButton({ label, title, onClick: () => this.host.post({ type: 'choose-run' }) }));
   }
 
   #take(state: ShownState): void {
@@ -201,6 +252,7 @@ export class DatasetView implements PageView<TableHostMessage> {
     this.#state = state;
     // Lines in the file's order are all there is: those that are known now are drawn as they are.
     if (this.#isPlain) this.#grid.setCount(state.lines);
+    if (this.#wanted !== undefined) this.host.post({ type: 'find', query: this.#query, key: this.#wanted });
     const isKnown = state.isWhole && state.known === state.rows;
     if (before !== undefined && isKnown && before.known !== state.known) {
       this.#askLines();
@@ -281,6 +333,8 @@ export class DatasetView implements PageView<TableHostMessage> {
     const { active } = this.#grid;
     for (const button of [this.#openPair, this.#openRow]) setDisabled(button, active === undefined);
     setDisabled(this.#compare, active === undefined || active.pairs === 0);
+    this.#showCurve.hidden = (this.#head?.run ?? null) === null;
+    setDisabled(this.#showCurve, (active?.margin?.seen ?? 0) === 0);
     if (this.#pane.isOpen && this.#pane.mayChange) this.#askPair();
   }
 
@@ -296,7 +350,7 @@ export class DatasetView implements PageView<TableHostMessage> {
     this.#grid.focus();
   }
 
-  #act(action: 'compare' | 'open-row'): void {
+  #act(action: 'compare' | 'open-row' | 'show-curve'): void {
     const { active } = this.#grid;
     if (active !== undefined) this.host.post({ type: 'act', action, key: { row: active.row, pair: active.pair } });
   }
@@ -363,6 +417,10 @@ export class DatasetView implements PageView<TableHostMessage> {
     this.#stop.hidden = !this.#isSearching && (progress === '' || state.isStopped);
     setText(this.#progress, progress);
   }
+}
+
+function isOfRun(column: SortColumn | undefined): boolean {
+  return COLUMNS.some(({ id, ofRun }) => id === column && ofRun === true);
 }
 
 function progressText({ isWhole, isStopped, found, known, rows, counted }: ShownState): string {

@@ -1,5 +1,5 @@
 import type { DiffPiece, NumberColumn, PairKey, SortColumn, Unit } from '../../src/core/dataset-table/index.js';
-import { formatCount } from '../../src/format.js';
+import { formatCount, formatMetric } from '../../src/format.js';
 import { element } from '../ui/dom.js';
 
 export interface Column {
@@ -7,6 +7,8 @@ export interface Column {
   readonly label: string;
   readonly title?: string;
   readonly number?: NumberColumn;
+  /** It is there when margins of a run are shown, and has no unit. */
+  readonly ofRun?: true;
 }
 
 /** In reading order; the style sheet has their widths. */
@@ -20,6 +22,16 @@ export const COLUMNS: readonly Column[] = [
   { id: 'chosen', label: 'Chosen', number: 'chosen', title: 'Length of the chosen response' },
   { id: 'rejected', label: 'Rejected', number: 'rejected', title: 'Length of the rejected response' },
   { id: 'difference', label: 'Longer', number: 'difference', title: 'How much longer chosen is than rejected' },
+  {
+    id: 'margin_start',
+    label: 'Start',
+    number: 'margin_start',
+    title: 'Margin before training, or when the pair was first seen',
+    ofRun: true,
+  },
+  { id: 'margin', label: 'Margin', number: 'margin', title: 'Margin when the pair was last seen', ofRun: true },
+  { id: 'margin_change', label: 'Change', number: 'margin_change', title: 'Margin less that of the start', ofRun: true },
+  { id: 'seen', label: 'Seen', number: 'seen', title: 'Times that the pair was trained on, or evaluated', ofRun: true },
   { id: 'problems', label: 'Problems' },
 ];
 
@@ -32,6 +44,12 @@ export function keyText({ row, pair }: PairKey, pairs: number): string {
 
 export function signed(value: number): string {
   return value > 0 ? `+${formatCount(value)}` : value < 0 ? `−${formatCount(-value)}` : '0';
+}
+
+/** A margin with its sign. */
+export function margin(value: number | null): string {
+  if (value === null) return '–';
+  return value > 0 ? `+${formatMetric(value)}` : formatMetric(value);
 }
 
 /** Pieces of a text, those that it alone has marked: for the eye, and for whoever listens. */

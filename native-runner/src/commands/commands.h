@@ -40,10 +40,12 @@ struct LogpsArguments {
     std::filesystem::path adapter;  ///< PEFT folder, or empty
     bool gradients = false;
     double beta = 0.1;
+    bool per_token = false;
     bool fp8 = false;  ///< linear layers in FP8
     BackendChoice backend{"cpu", 0, {}};
 };
-/// Writes `logps` F32 [Q] and, with `gradients`, `grad.<parameter>` F32 (of the adapter, when there is one).
+/// Writes `logps` F32 [Q]; with `per_token` also `target_logps` F32 [R], of each target in the plan's order; with
+/// `gradients`, `grad.<parameter>` F32 (of the adapter, when there is one).
 void logps_command(const LogpsArguments& arguments);
 
 struct LogitsArguments {

@@ -18,10 +18,13 @@ void logps_command(const LogpsArguments& arguments) {
     model.transformer().expect_length(plan.longest_position());
 
     std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
+    std::vector<float> target_logps;
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
         const auto device = model.transformer().prepare(bin);
-        add_by_sequence(bin, model.transformer().forward(model.view(), *device, false), sums);
+        const std::vector<float> of_bin = model.transformer().forward(model.view(), *device, false);
+        add_by_sequence(bin, of_bin, sums);
+        if (arguments.per_token) target_logps.insert(target_logps.end(), of_bin.begin(), of_bin.end());
         std::fprintf(stderr, "\rbin %lld/%lld", static_cast<long long>(b + 1),
                      static_cast<long long>(plan.bins()));
     }
@@ -30,6 +33,12 @@ void logps_command(const LogpsArguments& arguments) {
 
     std::vector<OutTensor> out = {
         {"logps", FileDType::f32, {plan.sequences()}, std::as_bytes(std::span(logps))}};
+    if (arguments.per_token) {
+        out.push_back({"target_logps",
+                       FileDType::f32,
+                       {static_cast<std::int64_t>(target_logps.size())},
+                       std::as_bytes(std::span<const float>(target_logps))});
+    }
     std::deque<std::vector<float>> gradients;
     if (arguments.gradients) {
         TrainingOptions options;

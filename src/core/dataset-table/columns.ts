@@ -3,6 +3,7 @@ import type { RowTokens } from '../checks/index.js';
 import type { RowCheck } from '../checks/row.js';
 import { MOST_PAIRS } from '../checks/row-tokens.js';
 import { type Growing, uint16, uint32 } from './growing.js';
+import type { MarginColumns } from './margin-columns.js';
 
 /** The checks by number: the bit that each has in a row's problems. */
 export const CHECKS = Object.keys(CHECK_SEVERITIES) as readonly CheckName[];
@@ -59,6 +60,8 @@ export class TableColumns {
   readonly #lengths: Readonly<Record<Unit, Numbers>> = { characters: numbers(), tokens: numbers() };
   readonly #sources: (string | undefined)[] = [undefined];
   readonly #sourceNumbers = new Map<string, number>();
+  /** Of the run that somebody chose. */
+  margins: MarginColumns | undefined;
   /** Rows that lines are known of: all before this. */
   rows = 0;
   /** Rows whose tokens are known, or known not to be. */

@@ -5,11 +5,14 @@ import { emptyFile } from '../dataset/source.js';
 import { OtherFiles } from '../checks/service/other-files.js';
 import { troubleOf } from '../checks/service/token-source.js';
 import { WishboneError } from '../errors.js';
+import { readFileMargins } from '../pairs/index.js';
+import { readRun } from '../run/index.js';
 import type { Trouble } from '../checks/index.js';
 import { CHECKS, problemNames, TableColumns } from './columns.js';
 import { type RowEdit, rowEdit, type TextChange } from './edit-row.js';
 import { type ColumnHistogram, columnHistogram } from './histogram.js';
 import type { PairKey, TableFound, TableSource, TableState } from './messages.js';
+import { MarginColumns } from './margin-columns.js';
 import { openRows } from './open-rows.js';
 import { NUMBER_COLUMNS, type TableQuery, WHOLE_TABLE } from './query.js';
 import { readRowText, type RowTexts } from './row-texts.js';
@@ -178,6 +181,19 @@ export class DatasetTable {
     this.#report(true);
   }
 
+  /**
+   * Sets what a run made of the pairs beside them, for what is asked from then on.
+   *
+   * @param run its folder; null: none
+   * @returns its name
+   * @throws WishboneError when it has no record of its pairs, or none of this file
+   */
+  async margins(run: string | null): Promise<string | null> {
+    const margins = run === null ? undefined : await marginsOf(run, this.#source.file);
+    this.#columns.margins = margins;
+    return margins?.name ?? null;
+  }
+
   line(row: number): number | null {
     this.#require(row);
     return this.#rows.line(row) ?? null;
@@ -310,6 +326,11 @@ export class DatasetTable {
     if (row < this.#rows.count) return;
     throw new WishboneError(`there is no row ${row + 1}`, this.#source.file, 'the file has fewer rows now: open the table again');
   }
+}
+
+async function marginsOf(run: string, file: string): Promise<MarginColumns> {
+  const { folder, config } = await readRun(run);
+  return new MarginColumns(await readFileMargins(folder, config, file));
 }
 
 /** An error as a table tells it: what was found before it stays. */

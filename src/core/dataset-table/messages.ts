@@ -73,6 +73,8 @@ export interface TableCalls {
   line(row: number): number | null;
   /** Of a table of a text: the stretch of it that is to be written anew (UTF-16 units), and what is to be there. */
   edit(change: TextChange & { readonly row: number }): { readonly start: number; readonly end: number; readonly text: string };
+  /** Sets a run's margins beside the pairs, until the table is opened anew; null: none any more. Answers with the run's name. */
+  margins(run: string | null): string | null;
   /** Where a pair is in what the last query has found so far; -1 if it is not. */
   find(key: PairKey): number;
 }

@@ -1,5 +1,5 @@
 import { SEVERITY_BITS, type TableColumns } from './columns.js';
-import { numberOf, type SortColumn, type TableQuery } from './query.js';
+import { isMarginColumn, numberOf, type SortColumn, type TableQuery } from './query.js';
 
 /** A key and a line's number share the 53 bits of a number that is exact, so that typed arrays sort them without asking us. */
 const LINE_BITS = 2 ** 26;
@@ -16,11 +16,17 @@ export function sortedLines(columns: TableColumns, lines: Uint32Array, { sort, u
   if (sort === null) return lines;
   const { column, descending } = sort;
   if (column === 'row') return descending ? lines.slice().reverse() : lines;
+  if (isMarginColumn(column)) return sortedByReal(lines, descending, (line) => numberOf(columns, line, column, unit));
   const ranks = column === 'source' ? sourceRanks(columns) : [];
+  return sortedByKeys(lines, descending, (line) => keyOf(columns, line, column, unit, ranks));
+}
+
+/** @param keyOf a whole number below `MOST_KEY`; undefined: the line comes last */
+function sortedByKeys(lines: Uint32Array, descending: boolean, keyOf: (line: number, at: number) => number | undefined): Uint32Array {
   const keys = new Float64Array(lines.length);
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!;
-    const key = keyOf(columns, line, column, unit, ranks);
+    const key = keyOf(line, at);
     const placed = key === undefined ? MOST_KEY : descending ? MOST_KEY - 1 - key : key;
     keys[at] = placed * LINE_BITS + line;
   }
@@ -28,6 +34,25 @@ export function sortedLines(columns: TableColumns, lines: Uint32Array, { sort, u
   const sorted = new Uint32Array(lines.length);
   for (let at = 0; at < keys.length; at++) sorted[at] = keys[at]! % LINE_BITS;
   return sorted;
+}
+
+/** Real numbers do not fit into a key as they are: their places among all of them do. */
+function sortedByReal(lines: Uint32Array, descending: boolean, valueOf: (line: number) => number | undefined): Uint32Array {
+  const values = new Float64Array(lines.length);
+  for (let at = 0; at < lines.length; at++) values[at] = valueOf(lines[at]!) ?? NaN;
+  // What is no number comes last.
+  const all = values.slice().sort();
+  return sortedByKeys(lines, descending, (_, at) => {
+    const value = values[at]!;
+    if (Number.isNaN(value)) return undefined;
+    let [low, high] = [0, all.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (all[middle]! < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  });
 }
 
 function keyOf(

@@ -1,9 +1,13 @@
 import { CHECK_SEVERITIES, type CheckName, type Severity } from '../checks/index.js';
 import { compares, type Condition, readCondition, termsOf } from '../run-table/filter.js';
+import { MARGIN_COLUMNS, type MarginColumn } from './margin-columns.js';
 import { CHECKS, PARTS, type Part, problemBits, SEVERITY_BITS, type TableColumns, type Unit, UNITS, UNKNOWN } from './columns.js';
 
-/** Columns of numbers: lengths, and how much longer chosen is than rejected. */
-export const NUMBER_COLUMNS = [...PARTS, 'difference'] as const;
+/** Columns of lengths, and how much longer chosen is than rejected. */
+export const LENGTH_COLUMNS = [...PARTS, 'difference'] as const;
+export type LengthColumn = (typeof LENGTH_COLUMNS)[number];
+/** Columns of numbers: these, and what a run made of the pairs. */
+export const NUMBER_COLUMNS = [...LENGTH_COLUMNS, ...MARGIN_COLUMNS] as const;
 export type NumberColumn = (typeof NUMBER_COLUMNS)[number];
 /** What lines can be sorted by. */
 export const SORT_COLUMNS = ['row', ...NUMBER_COLUMNS, 'source', 'problems'] as const;
@@ -33,7 +37,7 @@ export interface TableFilter {
 }
 
 /**
- * Reads a filter as it is typed: `words "some words" problem:duplicate source:hh chosen>200 difference<0 tokens>1024 row:7`. What
+ * Reads a filter as it is typed: `words "some words" problem:duplicate source:hh chosen>200 difference<0 tokens>1024 margin<0 row:7`. What
  * compares something that is no column is a word, as is what has no value that fits.
  */
 export function parseTableFilter(text: string, unit: Unit): TableFilter {
@@ -65,12 +69,24 @@ function isColumn(name: string): boolean {
 /** The numbers that a name stands for: `chosen`, `chosen_tokens`, `tokens` and `characters` for the longest sequence. */
 function readNumberName(name: string, unit: Unit): { column: NumberColumn | 'longest' | 'row'; unit: Unit } | undefined {
   if (name === 'row') return { column: 'row', unit: 'characters' };
+  const margin = marginNamed(name);
+  if (margin !== undefined) return { column: margin, unit: 'characters' };
   if (name === 'length') return { column: 'longest', unit };
   if ((UNITS as readonly string[]).includes(name)) return { column: 'longest', unit: name as Unit };
   const [, own = name, given] = /^(.*)_(characters|tokens)$/.exec(name) ?? [];
   if (own === 'length') return { column: 'longest', unit: given as Unit };
-  if (!(NUMBER_COLUMNS as readonly string[]).includes(own)) return undefined;
-  return { column: own as NumberColumn, unit: (given as Unit | undefined) ?? unit };
+  if (!(LENGTH_COLUMNS as readonly string[]).includes(own)) return undefined;
+  return { column: own as LengthColumn, unit: (given as Unit | undefined) ?? unit };
+}
+
+/** What a run made of a pair goes by the names of its columns, and by shorter ones. */
+function marginNamed(name: string): MarginColumn | undefined {
+  const short: Readonly<Record<string, MarginColumn>> = { start: 'margin_start', change: 'margin_change' };
+  return short[name] ?? MARGIN_COLUMNS.find((column) => column === name);
+}
+
+export function isMarginColumn(column: string): column is MarginColumn {
+  return (MARGIN_COLUMNS as readonly string[]).includes(column);
 }
 
 function numberTest({ name, how, value }: Condition, shown: Unit): { test: LineTest; unit: Unit } | undefined {
@@ -121,6 +137,7 @@ function sourceTest({ name, how, value }: Condition): LineTest | undefined {
 
 /** A number of a line; undefined where it is not known. */
 export function numberOf(columns: TableColumns, line: number, column: NumberColumn, unit: Unit): number | undefined {
+  if (isMarginColumn(column)) return columns.margins?.value(columns, line, column);
   if (column === 'difference') {
     const [chosen, rejected] = [columns.lengthOf(line, 'chosen', unit), columns.lengthOf(line, 'rejected', unit)];
     return chosen === UNKNOWN || rejected === UNKNOWN ? undefined : chosen - rejected;

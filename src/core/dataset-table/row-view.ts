@@ -5,6 +5,7 @@ import { rowTurns, type Turn } from '../checks/row-turns.js';
 import type { Finding } from '../checks/types.js';
 import { printable } from '../text/printable.js';
 import { type Lengths, PARTS, problemNames, type TableColumns, type Unit, UNKNOWN } from './columns.js';
+import type { LineMargin } from './margin-columns.js';
 import type { RowText } from './row-texts.js';
 import { cutText, type DiffPiece, LINE_LIMITS, PAIR_LIMITS, type WordDiff, wordDiff } from './word-diff.js';
 
@@ -30,6 +31,8 @@ export interface TableLine {
   /** Null where they are not known (yet). */
   readonly lengths: Readonly<Record<Unit, Lengths | null>>;
   readonly problems: readonly CheckName[];
+  /** Null where no run was chosen, or nothing is known of the line yet. */
+  readonly margin: LineMargin | null;
 }
 
 /** A message as it is shown: what is longer than can be shown is cut. */
@@ -77,6 +80,7 @@ export function lineView(columns: TableColumns, place: LinePlace, text: RowText)
         ? { characters: facts!.lengths, tokens: null }
         : { characters: lengthsOf(columns, known, 'characters'), tokens: lengthsOf(columns, known, 'tokens') },
     problems: known === undefined ? facts!.problems : problemNames(columns.problems(known)),
+    margin: known === undefined ? null : (columns.margins?.of(columns, known) ?? null),
   };
   if (turns === undefined) {
     const shown = text.fault === undefined ? text.text : text.fault.what;

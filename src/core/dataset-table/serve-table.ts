@@ -27,6 +27,7 @@ export function serveTable(channel: Channel): void {
     stop: () => table().stop(),
     line: (row) => table().line(row),
     edit: (change) => table().edit(change),
+    margins: (run) => table().margins(run),
     find: (key) => table().find(key),
   });
 }

@@ -3,7 +3,7 @@ import { Pace } from '../work/pace.js';
 import type { TableColumns } from './columns.js';
 import { uint32 } from './growing.js';
 import { sortedLines } from './order.js';
-import { parseTableFilter, type TableFilter, type TableQuery } from './query.js';
+import { LENGTH_COLUMNS, parseTableFilter, type TableFilter, type TableQuery } from './query.js';
 import type { RowTexts } from './row-texts.js';
 import { eachRow } from './scan.js';
 import { TextSearch } from './search.js';
@@ -40,7 +40,7 @@ export class TableView {
   /** What is shown changes when tokens become known. */
   get usesTokens(): boolean {
     const { sort, unit } = this.#how;
-    const sortsByLength = sort !== null && sort.column !== 'row' && sort.column !== 'source' && sort.column !== 'problems';
+    const sortsByLength = sort !== null && (LENGTH_COLUMNS as readonly string[]).includes(sort.column);
     return this.#filter.usesTokens || (unit === 'tokens' && sortsByLength);
   }
 

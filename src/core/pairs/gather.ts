@@ -64,10 +64,23 @@ export class GatheredPairs {
     this.#margins = [];
   }
 
+  /** [P] Of each pair its place among those of its row, in the order of the dataset. */
+  #nths(): Int32Array {
+    const { pairRow } = this.#plan;
+    const nths = new Int32Array(pairRow.length);
+    const order = pairsByRow(this.#plan, this.#same);
+    for (let at = 1; at < order.length; at++) {
+      const [before, pair] = [order[at - 1]!, order[at]!];
+      if (pairRow[before] === pairRow[pair]) nths[pair] = nths[before]! + 1;
+    }
+    return nths;
+  }
+
   /** Of the pairs that were seen, in the plan's order. */
   rows(): PairRow[] {
     const { pairRow, pairSource, metadata, pairChosen, pairRejected, responseTokens } = this.#plan;
     const rows: PairRow[] = [];
+    const nths = this.#nths();
     for (let pair = 0; pair < pairRow.length; pair++) {
       const seen = this.#seen[pair]!;
       if (seen === 0) continue;
@@ -79,6 +92,7 @@ export class GatheredPairs {
       rows.push({
         pair,
         row: pairRow[pair]!,
+        nth: nths[pair]!,
         source: pairSource === undefined ? undefined : metadata.sources?.[pairSource[pair]!],
         chosenTokens: responseTokens[pairChosen[pair]!]!,
         rejectedTokens: responseTokens[pairRejected[pair]!]!,
@@ -100,14 +114,39 @@ export class GatheredPairs {
   }
 }
 
-/** Of each pair of a plan the first that is the same, of an earlier epoch. */
+/** Of each pair of a plan the first that is the same, of an earlier epoch. A plan may have millions: no text is made for each. */
 export function samePairs({ pairRow, pairChosen, pairRejected, sequenceReference }: PlanPairs): Int32Array {
-  const first = new Map<string, number>();
+  // Of a chosen sequence the last of its different pairs, and of each such pair the one before it.
+  const lastOf = new Int32Array(sequenceReference.length).fill(-1);
+  const before = new Int32Array(pairRow.length).fill(-1);
   return pairRow.map((row, pair) => {
-    const key = `${row} ${sequenceReference[pairChosen[pair]!]} ${sequenceReference[pairRejected[pair]!]}`;
-    const known = first.get(key);
-    if (known !== undefined) return known;
-    first.set(key, pair);
+    const [chosen, rejected] = [sequenceReference[pairChosen[pair]!]!, sequenceReference[pairRejected[pair]!]!];
+    const last = lastOf[chosen]!;
+    for (let known = last; known >= 0; known = before[known]!) {
+      if (pairRow[known] === row && sequenceReference[pairRejected[known]!] === rejected) return known;
+    }
+    before[pair] = last;
+    lastOf[chosen] = pair;
     return pair;
   });
+}
+
+/**
+ * The different pairs of a plan by row, those of one row in the order of the dataset: keys of sequences are in that order.
+ *
+ * @param same see {@link samePairs}
+ */
+export function pairsByRow({ pairRow, pairChosen, sequenceReference }: PlanPairs, same: Int32Array): Int32Array {
+  const key = (pair: number): number => sequenceReference[pairChosen[pair]!]!;
+  const order = new Int32Array(same.length);
+  // Of each key where its next pair goes: keys are numbers below the number of sequences, and pairs are many.
+  const places = new Int32Array(sequenceReference.length + 1);
+  same.forEach((first, pair) => first === pair && places[key(pair) + 1]!++);
+  for (let at = 1; at < places.length; at++) places[at]! += places[at - 1]!;
+  const count = places.at(-1)!;
+  same.forEach((first, pair) => first === pair && (order[places[key(pair)]!++] = pair));
+  const sorted = order.subarray(0, count);
+  // Rows rise with keys, but where a weight has pairs stand there again.
+  const rises = sorted.every((pair, at) => at === 0 || pairRow[sorted[at - 1]!]! <= pairRow[pair]!);
+  return rises ? sorted : sorted.sort((a, b) => pairRow[a]! - pairRow[b]! || key(a) - key(b));
 }

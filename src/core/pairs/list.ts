@@ -23,7 +23,7 @@ export interface PairListRequest {
 }
 
 /** A pair in a list. What is not known, or is no number, is undefined. */
-export interface ListedPair extends Pick<PairRow, 'row' | 'source' | 'seen' | 'step' | 'chosenTokens' | 'rejectedTokens'> {
+export interface ListedPair extends Pick<PairRow, 'row' | 'nth' | 'source' | 'seen' | 'step' | 'chosenTokens' | 'rejectedTokens'> {
   readonly file: string | undefined;
   /** From 1, in that file. */
   readonly fileRow: number;
@@ -56,9 +56,9 @@ export async function listPairs({ folder, of, view, step, most }: PairListReques
   const found = margins === undefined ? all : all.filter(({ pair }) => margins.has(pair));
   const dataset = of === 'evaluation' ? config.eval_dataset : config.dataset;
   const pairs = found.slice(0, most).map((pair): ListedPair => {
-    const { row, source, seen, chosenTokens, rejectedTokens } = pair;
+    const { row, nth, source, seen, chosenTokens, rejectedTokens } = pair;
     return {
-      ...{ row, source, seen, step: pair.step, chosenTokens, rejectedTokens },
+      ...{ row, nth, source, seen, step: pair.step, chosenTokens, rejectedTokens },
       ...placeOf(dataset, row),
       start: finite(pair.start),
       now: finite(pair.now),

@@ -4,6 +4,8 @@ export interface PairRow {
   readonly pair: number;
   /** 0-based row of the dataset, counted through its files. */
   readonly row: number;
+  /** Of the row's pairs in the plan, from 0 in the order of the dataset. */
+  readonly nth: number;
   readonly source: string | undefined;
   /** Tokens of the responses. */
   readonly chosenTokens: number;

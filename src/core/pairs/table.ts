@@ -19,7 +19,7 @@ export interface PairTable {
   readonly isPerToken: boolean;
 }
 
-const NO_RECORD_ADVICE = 'runs record their pairs from this version of Wishbone on: duplicate the run and train it again';
+export const NO_RECORD_ADVICE = 'runs record their pairs from this version of Wishbone on: duplicate the run and train it again';
 
 /**
  * The pairs of a run, from its plan and the record of its runner. Pairs that were not seen yet are not among them.
@@ -56,7 +56,7 @@ export async function readPairTable(folder: string, config: RunConfig, of: Pairs
 }
 
 /** Losses without a reference whose rewards are per token (native-runner/src/train/loss, `scores_per_token`). */
-const PER_TOKEN: ReadonlySet<string> = new Set(['simpo', 'orpo']);
+export const PER_TOKEN: ReadonlySet<string> = new Set(['simpo', 'orpo']);
 
 /** Whether every margin was 0 before the first step of preference training. */
 export function startsAtReference({ training }: RunConfig): boolean {

@@ -82,8 +82,8 @@ export async function readPlanPairs(file: string): Promise<PlanPairs> {
     if (values.length === length && values.every((value) => value >= 0 && value < bound)) return values;
     throw new WishboneError('the tensor does not fit the others', `${file}, tensor "${name}"`, PLAN_AGAIN);
   };
-  const sequenceReference = tensor('sequence_reference');
-  const sequences = sequenceReference.length;
+  const sequences = tensor('sequence_reference').length;
+  const sequenceReference = within('sequence_reference', tensor('sequence_reference'), sequences);
   const pairRow = within('pair_row', tensor('pair_row'), 2 ** 31);
   const pairs = pairRow.length;
   const responseTokens = new Int32Array(sequences);

@@ -9,6 +9,7 @@ export {
   newRunConfig,
   PLAN_FILE,
   readRun,
+  runFolders,
   type Run,
   RUN_FILE,
   type RunListing,

@@ -4,7 +4,7 @@ import type { DatasetSource } from '../dataset/index.js';
 import type { DatasetSummary } from '../checks/dataset-summary.js';
 import type { FirstRows } from '../dataset/first-rows.js';
 import type { PlanForecast, PlanForecastRequest } from '../forecast/plan-forecast.js';
-import type { PairList, PairListRequest, Verdicts } from '../pairs/index.js';
+import type { CurveRequest, PairCurve, PairList, PairListRequest, Verdicts } from '../pairs/index.js';
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
 import type { GgufRequest, GgufResult } from '../gguf/request.js';
@@ -13,6 +13,7 @@ import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
 import type { Sample, SampleRequest, SampleText } from '../sample/index.js';
 import type { Completion, TryRequest } from '../sample/index.js';
+import type { WhyAnswer, WhyRequest } from '../why/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
 import {
   type Answer,
@@ -61,6 +62,10 @@ export interface Tasks {
   compare(folders: readonly string[]): Verdicts;
   /** `listPairs`: the same. */
   pairs(request: PairListRequest): PairList;
+  /** `readPairCurve`: the same. */
+  pairCurve(request: CurveRequest): PairCurve;
+  /** `explainChosen`: the same, and the models of a run may be asked. */
+  why(request: WhyRequest): WhyAnswer;
   /** `lineOfRow`: the file may be large. Null when it has no such line. */
   lineOfRow(place: { readonly file: string; readonly row: number }): number | null;
   /** `firstRows` */
@@ -84,6 +89,8 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   summarise: 'summarise-dataset',
   compare: 'compare',
   pairs: 'compare',
+  pairCurve: 'compare',
+  why: 'why',
   lineOfRow: 'compare',
   firstRows: 'first-rows',
   gguf: 'gguf',
@@ -104,6 +111,8 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
   compare: (folders) => folders,
   pairs: ({ folder }) => [folder],
+  pairCurve: ({ folder }) => [folder],
+  why: ({ folder }) => [folder],
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
   gguf: ({ model, adapter }) => [model, ...(adapter === undefined ? [] : [adapter])],

@@ -43,6 +43,12 @@ export const TRACKERS_FILE = 'trackers.json';
 /** The trackers that a run is sent to. */
 export const trackersIn = ({ places }: AskedTrackers): readonly TrackerName[] => TRACKERS.filter((name) => places[name] !== undefined);
 
+/** The trackers that a run is sent to, if any. */
+export async function reportedTo(folder: string): Promise<readonly TrackerName[]> {
+  const asked = await readAsked(folder);
+  return asked === undefined ? [] : trackersIn(asked);
+}
+
 /** What a run folder says; undefined when it names no tracker. */
 export async function readAsked(folder: string): Promise<AskedTrackers | undefined> {
   let value: unknown;

@@ -1,3 +1,4 @@
+import { WishboneError } from '../errors.js';
 import { choice, oneOrList, optional } from '../options/rule.js';
 
 /** Trackers that a run's events are sent to, by transformers' names. */
@@ -18,4 +19,15 @@ export const REPORT_TO_RULE = optional(oneOrList(choice(REPORT_TO)));
 export function trackersOf(reportTo: ReportTo | readonly ReportTo[] | undefined): readonly TrackerName[] {
   const named = new Set<string>([reportTo ?? []].flat());
   return TRACKERS.filter((name) => named.has(name));
+}
+
+/** Names as somebody types them. @throws WishboneError for one that is none */
+export function reportToOf(text: string): readonly ReportTo[] {
+  const names = text
+    .split(/[\s,]+/)
+    .map((name) => name.toLowerCase())
+    .filter((name) => name !== '');
+  const stranger = names.find((name) => !(REPORT_TO as readonly string[]).includes(name));
+  if (stranger === undefined) return names as ReportTo[];
+  throw new WishboneError(`there is no tracker ${stranger} here`, 'reportTo', `write some of ${REPORT_TO.join(', ')}`);
 }

@@ -17,6 +17,7 @@ const OWN: Readonly<Record<string, { readonly label: string; readonly help: stri
   },
   name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },
   target: { label: 'Run on', help: 'This machine, or a Slurm target of the settings (wishbone.targets)' },
+  reportTo: { label: 'Report to', help: 'Trackers that the run is sent to: mlflow, trackio, wandb, separated by commas; empty: none' },
   evalDataset: { label: 'Eval dataset', help: 'Preference file or dataset of the hub to evaluate on; empty: none' },
 };
 
@@ -117,7 +118,7 @@ const SECTIONS: readonly Section[] = [
   },
   {
     title: 'Runner',
-    fields: ['target', 'runner.backend', 'runner.devices', 'runner.recompute', 'runner.precision'],
+    fields: ['target', 'reportTo', 'runner.backend', 'runner.devices', 'runner.recompute', 'runner.precision'],
     more: ['runner.shard', 'runner.offload', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
@@ -150,7 +151,7 @@ function specOf(id: string, more: boolean, backends: readonly BackendInfo[], inU
     return { id, ...OWN[id]!, more, kind: 'choice', choices };
   }
   if (row === undefined) {
-    const kind = id === 'model' ? 'path' : id === 'name' ? 'text' : 'paths';
+    const kind = id === 'model' ? 'path' : id === 'name' || id === 'reportTo' ? 'text' : 'paths';
     return { id, ...OWN[id]!, more, kind, choices: [] };
   }
   const help = sentence(row.example === undefined ? row.help : `${row.help}. JSON: ${row.example}`);

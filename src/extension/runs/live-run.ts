@@ -16,6 +16,7 @@ import {
 } from '../../core/run/index.js';
 import { jobStatus, type JobStatus, jobText, readJobRecord } from '../../core/slurm/index.js';
 import { RunHistory } from '../../core/history/index.js';
+import { type Tracked, trackedRun } from '../../core/trackers/index.js';
 import { mayEndOtherwise } from './failure-cause.js';
 
 /** Events come in bursts; listeners are told once for those within this time. */
@@ -55,6 +56,7 @@ export class LiveRun {
   /** Whether the crash says how the process ended. */
   #knowsEnd = false;
   #job: JobStatus | undefined;
+  #trackers: readonly Tracked[] = [];
   #gone = false;
   #sameCause = false;
   #best: BestModel | undefined;
@@ -127,6 +129,11 @@ export class LiveRun {
   /** Of a run that a cluster has. */
   get job(): JobStatus | undefined {
     return this.#job;
+  }
+
+  /** How it stands with the trackers that it is sent to. */
+  get trackers(): readonly Tracked[] {
+    return this.#trackers;
   }
 
   /** What is there of the model that the best evaluation was of; undefined before the first evaluation. */
@@ -226,6 +233,7 @@ export class LiveRun {
     const job = await jobStatus(this.folder, await readJobRecord(this.folder), this.history);
     const crash = state === 'crashed' ? await this.#lookAtCrash(job) : undefined;
     const best = await bestModel(this.folder, this.history);
+    const trackers = await trackedRun(this.folder);
     const { terminal } = this.history;
     const sameCause = state === 'failed' && terminal?.type === 'failed' && !(await mayEndOtherwise(terminal));
     if (this.#end.signal.aborted) return;
@@ -237,6 +245,7 @@ export class LiveRun {
       sameCause !== this.#sameCause ||
       crash !== this.#crash ||
       JSON.stringify(job) !== JSON.stringify(this.#job) ||
+      JSON.stringify(trackers) !== JSON.stringify(this.#trackers) ||
       best?.step !== this.#best?.step ||
       best?.folder !== this.#best?.folder ||
       best?.kept !== this.#best?.kept ||
@@ -246,6 +255,7 @@ export class LiveRun {
     this.#state = state;
     this.#crash = crash;
     this.#job = job;
+    this.#trackers = trackers;
     this.#gone = gone;
     this.#sameCause = sameCause;
     this.#best = best;

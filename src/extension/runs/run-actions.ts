@@ -8,6 +8,7 @@ import { isActive, LOG_FILE } from '../../core/run/index.js';
 import { changedScript, readJobRecord, type SlurmTarget, submitRun } from '../../core/slurm/index.js';
 import { targetSetting } from '../settings.js';
 import type { Problems } from '../problems.js';
+import type { TrackerSettings } from '../trackers/tracker-settings.js';
 import { ensureTrusted } from '../trust.js';
 import type { LiveRun } from './live-run.js';
 import type { RunStore } from './run-store.js';
@@ -28,6 +29,7 @@ export class RunActions {
   constructor(
     readonly store: RunStore,
     readonly problems: Problems,
+    readonly trackers: TrackerSettings,
   ) {}
 
   /**

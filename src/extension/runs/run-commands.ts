@@ -16,6 +16,7 @@ import {
 import { plural, sentence } from '../../format.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import { listingText } from '../run-text.js';
+import { sendRun } from '../trackers/send-run.js';
 import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
 import { deleteRuns } from './delete-runs.js';
@@ -104,6 +105,12 @@ export class RunCommands {
     await this.panels.show(...folders);
   }
 
+  /** Why the chosen rewards of a run fell, in its panel. */
+  async explain(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Why Did Chosen Rewards Fall?', ({ state, step }) => state !== 'planned' && step > 0);
+    if (run !== undefined) await this.panels.showWhy(run.folder);
+  }
+
   async resume(item: unknown): Promise<void> {
     const run = await this.#one(item, 'Resume Run', ({ state }) => isResumable(state) || state === 'planned');
     if (run === undefined || !(await ensureTrusted())) return;
@@ -144,6 +151,12 @@ export class RunCommands {
   /** A run for `wishbone.duplicateRun`. */
   async toDuplicate(item: unknown): Promise<Listing | undefined> {
     return this.#one(item, 'Duplicate Run with Changes');
+  }
+
+  /** Sends what its trackers do not have yet. */
+  async track(item: unknown): Promise<void> {
+    const run = await this.#one(item, 'Send to Trackers');
+    if (run !== undefined && (await ensureTrusted())) await sendRun(run.folder, run.config.name, this.actions.trackers);
   }
 
   async delete(item: unknown, selection: unknown): Promise<void> {

@@ -9,6 +9,7 @@ import { checkDiskSpace, writeForecast } from '../../core/run/index.js';
 import { locateRunner, RunnerAhead } from '../../core/runner/index.js';
 import type { SlurmTarget } from '../../core/slurm/index.js';
 import { planRun } from '../../core/tasks/plan-run.js';
+import { askFor } from '../../core/trackers/index.js';
 import { formatRatio, plural } from '../../format.js';
 import { cacheLimitSetting } from '../cache.js';
 import type { LaunchOptions } from '../draft/read-draft.js';
@@ -30,6 +31,8 @@ export interface Decision extends LaunchOptions {
   /** As it was given: a path, or an id of the hub. */
   readonly names: { readonly dataset: string };
   readonly name: string | undefined;
+  /** Trackers, as somebody types them. */
+  readonly reportTo: string;
   /** The cluster that it is given to; undefined: this machine. */
   readonly target?: SlurmTarget | undefined;
 }
@@ -48,10 +51,11 @@ export class RunStarter {
    * @returns false if it was cancelled
    * @throws WishboneError when it cannot be planned or created
    */
-  async start({ dataset, evalDataset, model, names, name, plan, training, runner: asked, target }: Decision): Promise<boolean> {
+  async start({ dataset, evalDataset, model, names, name, plan, training, runner: asked, reportTo, target }: Decision): Promise<boolean> {
     const first = dataset[0] ?? '';
     const runsFolder = runsFolderFor(first);
     if (runsFolder === undefined) return false;
+    const places = this.actions.trackers.placesOf(reportTo);
     await locateRunner();
     await checkDiskSpace(runsFolder, model.parameters, training);
     await this.paths.remember(names.dataset, model.folder);
@@ -66,6 +70,7 @@ export class RunStarter {
       const prepared = await withPlanProgress(first, (work) => planRun({ ...data, name, training, runsFolder }, work, decide));
       if (prepared === undefined) return false;
       const { folder, summary, runner, backends } = prepared;
+      await askFor(folder, places);
       const time = await forecastRun({ model: model.folder, plan, training, runner, summary, runsFolders: [runsFolder], backends });
       if (time !== undefined) await writeForecast(folder, time);
       await this.#run(folder, { target, ahead });

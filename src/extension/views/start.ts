@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 
+import { reportedTo } from '../../core/trackers/index.js';
 import { readJobRecord } from '../../core/slurm/index.js';
+import { REMEDY_NAMES, withRemedy } from '../../core/why/remedies.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import type { Problems } from '../problems.js';
@@ -46,13 +48,23 @@ export function startViews(
     problems.command('wishbone.clearRunFilter', () => runsView.clearFilter()),
     problems.command('wishbone.sortRuns', () => runsView.sort()),
     problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
-    problems.command('wishbone.duplicateRun', async (item) => {
+    problems.command('wishbone.duplicateRun', async (item, remedy) => {
       const run = await runs.toDuplicate(item);
-      if (run !== undefined) forms.duplicate(run.config, (await readJobRecord(run.folder))?.target ?? '');
+      if (run === undefined) return;
+      // Menus pass other things.
+      const name = REMEDY_NAMES.find((known) => known === remedy);
+      const config = name === undefined ? run.config : withRemedy(name, run.config, run.steps ?? 0);
+      forms.duplicate(config, (await readJobRecord(run.folder))?.target ?? '', await reportedTo(run.folder));
     }),
+    problems.command('wishbone.showPairCurve', async (run, file, row, pair) => {
+      const isPlace = typeof run === 'string' && typeof file === 'string' && typeof row === 'number' && typeof pair === 'number';
+      if (isPlace) await panels.showCurve(run, file, row, pair);
+    }),
+    problems.command('wishbone.explainRun', (item) => runs.explain(item)),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),
     problems.command('wishbone.exportGguf', (item) => runs.exportGguf(item)),
+    problems.command('wishbone.trackRun', (item) => runs.track(item)),
     problems.command('wishbone.pushRun', (item) => runs.push(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
     problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),

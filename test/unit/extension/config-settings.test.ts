@@ -24,6 +24,9 @@ test('a form that is saved as a config and read again is as it was, with and wit
         ['beta sweep', [paths.dataset], paths.model, undefined],
       );
       assert.equal(config.preset, preset === '' ? undefined : preset);
+      assert.equal(config.reportTo, undefined);
+      const reported = configSettings({ ...optionTexts(options), ...paths, reportTo: 'mlflow, wandb' }, options, preset, true);
+      assert.deepEqual(parseConfigFile(configText(reported, '/w'), '/w/a.wishbone.json').reportTo, ['mlflow', 'wandb']);
     }
   }
 });

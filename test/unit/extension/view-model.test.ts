@@ -6,6 +6,7 @@ import { parseEvent } from '../../../src/core/events/index.js';
 import { RunHistory } from '../../../src/core/history/index.js';
 import type { RunState } from '../../../src/core/run/index.js';
 import { evalsOf, exportFolder, headerOf, overviewOf, seriesFrom, statusOf } from '../../../src/extension/panels/run/view-model.js';
+import type { LiveRun } from '../../../src/extension/runs/live-run.js';
 import { readRunHostMessage } from '../../../src/protocol/run.js';
 import { evalLine, eventLine, exampleConfig, startLine, stepLine } from '../run/support.js';
 
@@ -24,6 +25,7 @@ function watched(state: RunState, ...lines: string[]) {
     gone: false,
     sameCause: false,
     job: undefined,
+    trackers: [] as LiveRun['trackers'],
     tags: ['a'],
     notes: '',
     log: { more: false, skipped: 0, unfinished: false },
@@ -106,6 +108,29 @@ test('devices are shown while a run is at work, what they share also afterwards'
   const ended = statusOf(watched('finished', ...lines, eventLine('finished', { steps: 1, seconds: 5 })), true);
   assert.deepEqual([ended.devices, ended.ranks], [[], status.ranks]);
   assert.deepEqual(statusOf(watched('running', startLine(), stepLine(1)), true).ranks, null);
+});
+
+test('trackers: the page there, and what is in the way', () => {
+  const trouble = { what: 'MLflow answered 401', where: 'http://host', advice: 'set it' };
+  const run = watched('running', startLine(), stepLine(1));
+  const trackers = (...of: LiveRun['trackers']) => {
+    const status = statusOf({ ...run, trackers: of }, true);
+    assert.deepEqual(readRunHostMessage({ type: 'status', run: 0, status }), { type: 'status', run: 0, status });
+    return status.trackers;
+  };
+  assert.deepEqual(trackers({ name: 'mlflow', url: 'http://host/#/runs/1', complete: true, trouble: undefined }), [
+    { label: 'MLflow', url: 'http://host/#/runs/1', text: '' },
+  ]);
+  assert.deepEqual(trackers({ name: 'mlflow', url: undefined, complete: false, trouble }), [
+    { label: 'MLflow', url: null, text: 'not all there yet: MLflow answered 401' },
+  ]);
+  assert.deepEqual(trackers({ name: 'trackio', url: undefined, complete: false, trouble: undefined })[0]?.text, 'being sent');
+  assert.deepEqual(
+    trackers({ name: 'wandb', url: undefined, command: 'wandb sync /r', complete: true, trouble: undefined })[0]?.text,
+    'upload with: wandb sync /r',
+  );
+  const status = { ...statusOf(run, true), trackers: [{ label: 'a', url: 'javascript:alert(1)', text: '' }] };
+  assert.equal(readRunHostMessage({ type: 'status', run: 0, status }), undefined, 'a page is an address of the web');
 });
 
 test('every state has a status that passes the check of the other side', () => {

@@ -31,6 +31,7 @@ const STATUS: RunStatus = {
   time: null,
   skippedLines: 0,
   mayAct: true,
+  trackers: [],
 };
 
 const DIFFERENCES: readonly Difference[] = [

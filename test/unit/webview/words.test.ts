@@ -42,6 +42,7 @@ const RUNNING: RunStatus = {
   time: null,
   skippedLines: 0,
   mayAct: true,
+  trackers: [],
 };
 
 test('training: steps, time left and the bar', () => {

@@ -1,6 +1,7 @@
 import path from 'node:path';
 
 import { CONFIG_SUFFIX, type ConfigSettings, sectionsOf } from '../../../core/config-file/index.js';
+import { reportToOf } from '../../../core/trackers/index.js';
 import { type LaunchOptions, pathLines, type Values } from '../../draft/read-draft.js';
 
 /**
@@ -11,7 +12,7 @@ import { type LaunchOptions, pathLines, type Values } from '../../draft/read-dra
  * @param ownRate somebody has given the learning rate; else it stays with what suits the model
  */
 export function configSettings(
-  { name, dataset, evalDataset, model }: Values,
+  { name, dataset, evalDataset, model, reportTo = '' }: Values,
   options: LaunchOptions,
   preset: string,
   ownRate: boolean,
@@ -30,6 +31,7 @@ export function configSettings(
     model: text(model),
     dataset: paths(dataset),
     eval_dataset: paths(evalDataset),
+    report_to: text(reportTo) === undefined ? undefined : reportToOf(reportTo),
     ...sections,
     training: ownRate ? { ...training, learning_rate } : training,
   };

@@ -107,7 +107,7 @@ export class LaunchPanel implements vscode.Disposable {
       paths: PATH_FIELDS,
       downloads: true,
       means: context.means,
-      rules: () => this.#targetProblems(),
+      rules: () => ({ ...this.#targetProblems(), ...this.#trackerProblems() }),
       describe: (files) => countedIn(files, context.summaries),
       onSet: () => this.#suit(),
       onLooked: (field) => {
@@ -126,6 +126,7 @@ export class LaunchPanel implements vscode.Disposable {
       this.#draft,
       vscode.workspace.onDidGrantWorkspaceTrust(() => this.#draft.again()),
       vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('wishbone.trackers')) this.#draft.changed();
         if (!event.affectsConfiguration(TARGETS_SETTING)) return;
         this.#readTargets();
         this.#sendAll();
@@ -165,6 +166,11 @@ export class LaunchPanel implements vscode.Disposable {
     return target === '' || this.#targets.some(({ name }) => name === target)
       ? {}
       : { target: `There is no target ${target} in the settings` };
+  }
+
+  /** A tracker that is none, or that nothing says the place of. */
+  #trackerProblems(): Record<string, string> {
+    return at('reportTo', this.context.starter.actions.trackers.problem(this.#draft.values['reportTo'] ?? ''));
   }
 
   dispose(): void {
@@ -354,6 +360,7 @@ export class LaunchPanel implements vscode.Disposable {
         model,
         names: { dataset: this.#draft.names('dataset')[0] ?? '' },
         name: name === '' ? undefined : name,
+        reportTo: values['reportTo'] ?? '',
         target: this.#targets.find((each) => each.name === values['target']),
       });
       if (started) this.page.panel.dispose();

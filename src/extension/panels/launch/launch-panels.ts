@@ -40,23 +40,24 @@ export class LaunchPanels implements vscode.Disposable {
    * Opens a form with another run's settings, all of which can be changed.
    *
    * @param target that it was given to; empty for this machine
+   * @param reportTo trackers that it is sent to
    */
-  duplicate(config: RunConfig, target: string): void {
+  duplicate(config: RunConfig, target: string, reportTo: readonly string[] = []): void {
     const { dataset, eval_dataset: evaluation, model, plan } = config;
     // Held-out pairs will be held out again.
     const evalDataset = plan.eval_fraction > 0 || evaluation === undefined ? undefined : (evaluation.names ?? evaluation.path);
     const values = valuesOf({ dataset: dataset.names ?? dataset.path, evalDataset, model: model.path, options: config });
-    this.#open({ values: { ...values, target }, preset: '', own: { rate: true, preset: true } });
+    this.#open({ values: { ...values, target, reportTo: reportTo.join(', ') }, preset: '', own: { rate: true, preset: true } });
   }
 
   /** Opens a form filled from a run config. A missing dataset or model becomes the most likely one. */
   async launchConfig(config: ConfigFile): Promise<void> {
-    const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder } = config;
+    const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder, reportTo = [] } = config;
     const likely = given !== undefined && folder !== undefined ? undefined : await this.#context.paths.likely(given?.[0]);
     const [dataset, model] = [given ?? likely?.dataset, folder ?? likely?.model];
     const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
     const rate = config.training.learning_rate !== undefined;
-    this.#open({ values: { ...values, name }, preset, own: { rate, preset: true } });
+    this.#open({ values: { ...values, name, reportTo: reportTo.join(', ') }, preset, own: { rate, preset: true } });
   }
 
   #open(start: Followed): void {
@@ -91,5 +92,5 @@ function valuesOf(of: {
 }): Values {
   const { dataset = '', evalDataset = '', model = '', options } = of;
   const lines = (paths: string | readonly string[]): string => [paths].flat().join('\n');
-  return { name: '', target: '', dataset: lines(dataset), evalDataset: lines(evalDataset), model, ...optionTexts(options) };
+  return { name: '', target: '', reportTo: '', dataset: lines(dataset), evalDataset: lines(evalDataset), model, ...optionTexts(options) };
 }

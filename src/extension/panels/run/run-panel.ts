@@ -18,6 +18,7 @@ import {
   type RunPageMessage,
   type RunPageState,
 } from '../../../protocol/run.js';
+import type { ShownCurve } from '../../../protocol/run-curve.js';
 import { readMarkdown } from '../../markdown.js';
 import { runCommand } from '../../run-command.js';
 import { listingText } from '../../run-text.js';
@@ -27,8 +28,9 @@ import type { Asked, Page, PanelKind } from '../page.js';
 import { fileName, saveAs } from '../save-as.js';
 import { LogFollower } from './log-follower.js';
 import type { RunPanels } from './run-panels.js';
-import { openPair, pairsOf } from './run-pairs.js';
+import { curveOf, openPair, pairsOf } from './run-pairs.js';
 import { answerRequest } from './run-requests.js';
+import { RunWhy } from './run-why.js';
 import { ShownRun } from './shown-run.js';
 import { RunVerdicts } from './verdicts.js';
 import { showInformation } from '../../messages.js';
@@ -46,7 +48,12 @@ export class RunPanel implements vscode.Disposable {
   readonly #log = new LogFollower((lines) => this.#send({ type: 'log', lines }));
   readonly #verdicts = new RunVerdicts((message) => this.#send(message));
   #shown: ShownRun[] = [];
+  readonly #why = new RunWhy();
   #isPreview = false;
+  /** Somebody wants to know why chosen rewards fell, and the page is not ready to say. */
+  #shallShowWhy = false;
+  /** Of a pair that somebody wants to see, and the page is not ready for. */
+  #curve: ShownCurve | undefined;
 
   constructor(
     readonly page: Page<RunHostMessage, RunPageMessage>,
@@ -77,6 +84,33 @@ export class RunPanel implements vscode.Disposable {
     this.#send({ type: 'preview', preview: isPreview });
   }
 
+  /** Shows why the run's chosen rewards fell, as soon as the page can. */
+  showWhy(): void {
+    this.isPreview = false;
+    this.#shallShowWhy = true;
+    if (this.page.isReady) this.#sendShowWhy();
+  }
+
+  #sendShowWhy(): void {
+    if (!this.#shallShowWhy) return;
+    this.#shallShowWhy = false;
+    this.#send({ type: 'show-why' });
+  }
+
+  /** Shows how a pair of a file went, as soon as the page can. */
+  async showCurve(file: string, row: number, nth: number): Promise<void> {
+    const run = this.#shown[0]?.run;
+    if (run === undefined) return;
+    this.isPreview = false;
+    this.#curve = await curveOf(run, { folder: run.folder, file, row, nth });
+    if (this.page.isReady) this.#sendCurve();
+  }
+
+  #sendCurve(): void {
+    if (this.#curve !== undefined) this.#send({ type: 'curve', shown: this.#curve });
+    this.#curve = undefined;
+  }
+
   /** Shows another run instead. */
   async replace(use: RunUse): Promise<void> {
     this.#log.leave();
@@ -91,6 +125,7 @@ export class RunPanel implements vscode.Disposable {
 
   dispose(): void {
     this.#log.leave();
+    this.#why.cancel();
     for (const shown of this.#shown.splice(0)) shown.dispose();
     this.#trusted.dispose();
     this.page.dispose();
@@ -144,7 +179,20 @@ export class RunPanel implements vscode.Disposable {
         if (run !== undefined) this.#send({ type: 'pairs', shown: await pairsOf(run, message.asked) });
         return;
       case 'open-pair':
-        if (run !== undefined) await openPair(run, message.of, message.row, this.page.panel.viewColumn);
+        if (run !== undefined) await openPair(run, message.of, message.row, message.how, this.page.panel.viewColumn);
+        return;
+      case 'get-curve':
+        if (run !== undefined) this.#send({ type: 'curve', shown: await curveOf(run, { folder: run.folder, ...message.asked }) });
+        return;
+      case 'get-why': {
+        const shown = run === undefined ? undefined : await this.#why.answer(run, message.asked);
+        if (shown !== undefined) this.#send({ type: 'why', shown });
+        return;
+      }
+      case 'cancel-why':
+        return this.#why.cancel();
+      case 'use-remedy':
+        if (run !== undefined) await runCommand('wishbone.duplicateRun', run.folder, message.name);
         return;
       case 'follow-log':
         return this.#log.follow(() => this.#shown[0]?.run.folder);
@@ -235,6 +283,8 @@ export class RunPanel implements vscode.Disposable {
     this.#send({ type: 'runs', count: shown.length, differences, missing: this.missing });
     for (const each of shown) each.sendHeader();
     await Promise.all(shown.map((each) => each.sendAll()));
+    this.#sendShowWhy();
+    this.#sendCurve();
     await this.#sendComparisonNotes();
     // Not waited for: plans are read for it.
     this.#verdicts.show(this.#shown.map(({ run }) => run)).catch((error: unknown) => this.panels.problems.show(error));

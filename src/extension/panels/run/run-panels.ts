@@ -57,6 +57,27 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /**
+   * Shows the panel of a run, and there how the margin of a pair went.
+   *
+   * @param row in the file, from 0
+   * @throws WishboneError when the folder is no run
+   */
+  async showCurve(folder: string, file: string, row: number, nth: number): Promise<void> {
+    await this.show(folder);
+    await this.#showing([path.resolve(folder)])?.showCurve(file, row, nth);
+  }
+
+  /**
+   * Shows the panel of a run, and there why its chosen rewards fell.
+   *
+   * @throws WishboneError when the folder is no run
+   */
+  async showWhy(folder: string): Promise<void> {
+    await this.show(folder);
+    this.#showing([path.resolve(folder)])?.showWhy();
+  }
+
+  /**
    * Shows a run as the editor shows a file that is clicked: in place of the previous preview, unless that was kept. A double
    * click keeps it.
    *

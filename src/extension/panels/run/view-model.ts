@@ -4,6 +4,7 @@ import { type BestEvaluation, divergences, headline, type RunHistory, type TimeS
 import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { DeviceReading, StartEvent } from '../../../core/events/index.js';
 import { jobText } from '../../../core/slurm/index.js';
+import { type Tracked, TRACKER_LABELS } from '../../../core/trackers/index.js';
 import { modelName } from '../../../core/hub/cache.js';
 import { plural, sentence } from '../../../format.js';
 import { EVAL_SERIES, SERIES, SOURCE_SERIES } from '../../../metrics.js';
@@ -18,6 +19,7 @@ import {
   type RunWarning,
   type SeriesUpdate,
   type TimeStatus,
+  type TrackerStatus,
 } from '../../../protocol/run.js';
 import type { LiveRun } from '../../runs/live-run.js';
 import type { PlanFacts } from './plan-facts.js';
@@ -32,7 +34,10 @@ const LEAST_SPARED = 10;
 const LEAST_SECONDS = 0.005;
 
 /** What the panel needs of a run: how the run store's words become the protocol's. */
-type Watched = Pick<LiveRun, 'folder' | 'config' | 'state' | 'history' | 'crash' | 'job' | 'log' | 'best' | 'gone' | 'sameCause'>;
+type Watched = Pick<
+  LiveRun,
+  'folder' | 'config' | 'state' | 'history' | 'crash' | 'job' | 'log' | 'best' | 'gone' | 'sameCause' | 'trackers'
+>;
 
 export function headerOf(
   run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes'>,
@@ -105,6 +110,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     warnings: warningsOf(run),
     skippedLines: run.log.skipped + (run.log.unfinished && run.state === 'crashed' ? 1 : 0),
     mayAct,
+    trackers: run.trackers.map(trackerOf),
   };
 }
 
@@ -117,6 +123,12 @@ function deviceOf({ name, utilisation, memory, memoryTotal, temperature, power }
     temperature: temperature ?? null,
     power: power ?? null,
   };
+}
+
+function trackerOf({ name, url, command, complete, trouble }: Tracked): TrackerStatus {
+  const upload = command === undefined ? '' : `upload with: ${command}`;
+  const text = complete ? upload : trouble === undefined ? 'being sent' : `not all there yet: ${trouble.what}`;
+  return { label: TRACKER_LABELS[name], url: url ?? null, text };
 }
 
 function bestOf({ best: model }: Watched, best: BestEvaluation | undefined): BestStatus | null {

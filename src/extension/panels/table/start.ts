@@ -10,27 +10,38 @@ import { fileOf } from '../../rows/rows-scheme.js';
 import type { Problems } from '../../problems.js';
 import { PairDocuments } from './pair-documents.js';
 import { TABLE_EDITOR_VIEW, TABLE_VIEW, TableEditor, TableView } from './table-editors.js';
-import type { TableContext } from './table-panel.js';
+import type { RunStore } from '../../runs/run-store.js';
+import type { TableContext, TablePanel } from './table-panel.js';
+import { TableRuns } from './table-runs.js';
 
 /** Datasets as tables. The command takes a preference file; without one, that of the active tab. */
-export function startTable(context: vscode.ExtensionContext, problems: Problems): vscode.Disposable {
+export function startTable(context: vscode.ExtensionContext, store: RunStore, problems: Problems): vscode.Disposable {
   const pairs = new PairDocuments();
   const models = new ModelChoice(context);
   const { extensionUri } = context;
-  const table: TableContext = { extensionUri, problems, models, pairs };
+  const runs = new TableRuns(store, context.workspaceState);
+  const open = new Set<TablePanel>();
+  const wanted: TableContext['wanted'] = new Map();
+  const table: TableContext = { extensionUri, problems, models, pairs, runs, open, wanted };
   const options = { supportsMultipleEditorsPerDocument: true };
   return vscode.Disposable.from(
     pairs,
     models,
     vscode.window.registerCustomEditorProvider(TABLE_VIEW, new TableView(table), options),
     vscode.window.registerCustomEditorProvider(TABLE_EDITOR_VIEW, new TableEditor(table), options),
-    problems.command('wishbone.showDatasetTable', async (given) => {
+    problems.command('wishbone.showDatasetTable', async (given, row, run) => {
       const uri = given instanceof vscode.Uri ? given : activeFile();
       const file = uri && fileOf(uri);
       if (file === undefined || !mayBeDataset(file)) {
         throw new WishboneError('no dataset is meant', file ?? 'this editor', 'open a preference file, or choose this in its menu');
       }
       await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), await viewFor(file));
+      if (typeof row !== 'number') return;
+      const shown = [...open].filter((panel) => panel.file === file);
+      const panel = shown.find((each) => each.page.panel.active) ?? shown.at(-1);
+      const ofRun = typeof run === 'string' ? run : undefined;
+      if (panel === undefined) wanted.set(file, { row, run: ofRun });
+      else await panel.goTo(row, ofRun);
     }),
   );
 }

@@ -23,6 +23,7 @@ import type { Asked, Page, PanelKind } from '../page.js';
 import type { PanelContext } from '../panels.js';
 import { watchPath } from '../plan/watch-path.js';
 import type { PairDocuments } from './pair-documents.js';
+import type { TableRuns } from './table-runs.js';
 import { TableSession } from './table-session.js';
 
 export const TABLE: PanelKind<TablePageMessage, TablePageState> = {
@@ -40,6 +41,11 @@ const EDIT_MILLISECONDS = 80;
 export interface TableContext extends PanelContext {
   readonly models: ModelChoice;
   readonly pairs: PairDocuments;
+  readonly runs: TableRuns;
+  /** Tables that are open. */
+  readonly open: Set<TablePanel>;
+  /** Rows to show in tables that are about to open, by file. */
+  readonly wanted: Map<string, { readonly row: number; readonly run: string | undefined }>;
 }
 
 /** A dataset as a table. Rows, their order and what is searched for are worked out in a process of the table's own. */
@@ -52,6 +58,13 @@ export class TablePanel implements vscode.Disposable {
   /** Name of the model whose tokenizer counts. */
   #model: string | null = null;
   #opened: Promise<void> | undefined;
+  /** The run whose margins are shown. */
+  #run: { readonly folder: string; readonly name: string } | undefined;
+  /** Runs of this dataset. */
+  #runs = 0;
+  #isRunLookedFor = false;
+  /** A pair that somebody wants to see, until the page can show it. */
+  #wanted: { readonly row: number; readonly pair: number } | undefined;
   /** Of the document, that the table was made of. */
   #version = -1;
 
@@ -71,7 +84,10 @@ export class TablePanel implements vscode.Disposable {
       () => this.#openAnew(),
       (error) => context.problems.log(error),
     );
+    context.open.add(this);
     this.#opened = this.#open();
+    const wanted = context.wanted.get(file);
+    if (context.wanted.delete(file)) this.goTo(wanted!.row, wanted!.run).catch((error: unknown) => context.problems.show(error));
     page.listen({ show: () => this.#show(), answer: (message) => this.#answer(message) });
     const anew = (): void => this.#job.schedule(REST_MILLISECONDS);
     this.#disposables.push(
@@ -86,6 +102,7 @@ export class TablePanel implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.context.open.delete(this);
     this.#job.cancel();
     for (const disposable of this.#disposables) disposable.dispose();
     this.#session.close();
@@ -96,8 +113,14 @@ export class TablePanel implements vscode.Disposable {
     await this.#opened;
     const { file, document } = this;
     if (this.#problem !== undefined) return this.#sendProblem(this.#problem);
-    this.#send({ type: 'table', head: { name: path.basename(file), canEdit: document !== undefined, model: this.#model } });
+    const [run, runs] = [this.#run?.name ?? null, this.#runs];
+    this.#send({ type: 'table', head: { name: path.basename(file), canEdit: document !== undefined, model: this.#model, run, runs } });
     if (this.#state !== undefined) this.#send({ type: 'state', state: shownState(this.#state) });
+    if (this.#wanted !== undefined) {
+      this.#send({ type: 'go-to', key: this.#wanted });
+      this.#wanted = undefined;
+    }
+    if (!this.#isRunLookedFor) await this.#lookForRun();
   }
 
   async #open(): Promise<void> {
@@ -119,9 +142,52 @@ export class TablePanel implements vscode.Disposable {
     }
   }
 
+  /** The margins of the run that is most likely meant, once the table is there. */
+  async #lookForRun(): Promise<void> {
+    this.#isRunLookedFor = true;
+    const { folders, likely } = await this.context.runs.of(this.file);
+    this.#runs = folders.length;
+    if (this.#run === undefined && likely !== undefined)
+      await this.#setRun(likely).catch((error: unknown) => this.context.problems.log(error));
+    else if (folders.length > 0) await this.#show();
+  }
+
+  /** @throws WishboneError when the run has no record of its pairs */
+  async #setRun(folder: string | undefined): Promise<void> {
+    if (folder !== undefined) requireReadable(folder);
+    const table = await this.#session.table;
+    const name = await table.ask('margins', folder ?? null);
+    this.#run = folder === undefined || name === null ? undefined : { folder, name };
+    await this.#show();
+    this.#send({ type: 'changed' });
+  }
+
+  /** Asks for a run of this dataset, whose margins are shown then. */
+  async #chooseRun(): Promise<void> {
+    const chosen = await this.context.runs.choose(this.file, this.#run?.folder);
+    if (chosen === undefined) return;
+    await this.context.runs.remember(this.file, chosen.folder);
+    await this.#setRun(chosen.folder);
+  }
+
+  /**
+   * Shows a pair, beside what became of it in a run.
+   *
+   * @param row in the file, from 0
+   */
+  async goTo(row: number, run: string | undefined): Promise<void> {
+    await this.#opened;
+    this.#isRunLookedFor = true;
+    this.#runs = Math.max(1, (await this.context.runs.of(this.file)).folders.length);
+    if (run !== undefined && run !== this.#run?.folder) await this.#setRun(run);
+    this.#wanted = { row, pair: 0 };
+    if (this.page.isReady) await this.#show();
+  }
+
   async #openAnew(): Promise<void> {
     this.#opened = this.#open();
     await this.#opened;
+    if (this.#run !== undefined && this.#problem === undefined) await this.#setRun(this.#run.folder).catch(() => (this.#run = undefined));
     if (!this.page.isReady) return;
     await this.#show();
     if (this.#problem === undefined) this.#send({ type: 'changed' });
@@ -146,6 +212,7 @@ export class TablePanel implements vscode.Disposable {
   async #answer(message: Asked<TablePageMessage>): Promise<void> {
     if (message.type === 'again') return this.#openAnew();
     if (message.type === 'choose-model') return runCommand('wishbone.chooseTokenModel');
+    if (message.type === 'choose-run') return this.#chooseRun();
     if (this.#problem !== undefined) return;
     const table = await this.#session.table;
     switch (message.type) {
@@ -165,7 +232,10 @@ export class TablePanel implements vscode.Disposable {
         return this.#send({ type: 'histograms', query: message.query, histograms: await table.ask('histograms', null) });
       case 'get-pair':
         return this.#send({ type: 'pair', view: await table.ask('pair', message.key) });
+      case 'find':
+        return this.#send({ type: 'place', query: message.query, at: await table.ask('find', message.key) });
       case 'act':
+        if (message.action === 'show-curve') return this.#showCurve(message.key);
         if (message.action === 'show-tokens') return runCommand('wishbone.inspectMasks', vscode.Uri.file(this.file), message.key.row);
         return message.action === 'compare' ? this.#compare(message.key) : this.#openRow(message.key.row);
       case 'stop':
@@ -173,6 +243,10 @@ export class TablePanel implements vscode.Disposable {
       case 'edit':
         return this.#edit(message);
     }
+  }
+
+  async #showCurve({ row, pair }: { readonly row: number; readonly pair: number }): Promise<void> {
+    if (this.#run !== undefined) await runCommand('wishbone.showPairCurve', this.#run.folder, this.file, row, pair);
   }
 
   async #compare(key: { readonly row: number; readonly pair: number }): Promise<void> {
