@@ -101,8 +101,8 @@ async function measure(session, file, pairs) {
   const look = (act) => frame.evaluate(looking, [act, pairs]);
   const looks = {
     'in the order of how much longer chosen is': await look({ sort: 'Longer' }),
-    'of one source, chosen above 300 characters': await look({ filter: 'source:ultra chosen>300' }),
     "in the order of a run's margins": await look({ sort: 'Margin' }),
+    'of one source, chosen above 300 characters': await look({ filter: 'source:ultra chosen>300' }),
     'margins below 0 alone': await look({ filter: 'margin<0' }),
     'a word that few have, searched for in all texts': await look({ filter: '"(77777)"' }),
   };
