@@ -1,7 +1,8 @@
 // Builds everything and packs it with the runner into a platform-specific extension: wishbone-linux-x64-<version>.vsix.
 // The runner has CUDA in it; with --cpu, and on machines that CUDA is not built for, it is the small one without. The
-// tests pack that one, whatever dist/bin holds.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+// tests pack that one, whatever dist/bin holds. With --universal it is one for all platforms without a runner, which does everything but train:
+// wishbone-<version>.vsix.
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { builtBackend } from './build-native.mjs';
@@ -11,15 +12,27 @@ import { setup } from './setup.mjs';
 import { Failure, isScript, main, root, run } from './shell.mjs';
 import { installServer } from './vscode-server.mjs';
 
-/** Packs what dist/ holds; resolves to the path of the .vsix. Throws Failure when the runner is missing. */
-export async function pack() {
+/**
+ * Packs what dist/ holds; resolves to the path of the .vsix. Throws Failure when the runner is missing.
+ *
+ * @param universal for all platforms, without a runner
+ */
+export async function pack({ universal = false } = {}) {
   const runner = join(root, 'dist/bin/wishbone-runner');
-  if (!existsSync(runner)) throw new Failure(`${runner} is missing: run npm run build:native first.`);
+  if (!universal && !existsSync(runner)) throw new Failure(`${runner} is missing: run npm run build:native first.`);
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const target = `linux-${process.arch}`;
-  const vsix = join(root, `${name}-${target}-${version}.vsix`);
+  const vsix = join(root, universal ? `${name}-${version}.vsix` : `${name}-${target}-${version}.vsix`);
+  // What the package leaves out is the list of all, and the runner.
+  const ignored = join(root, 'build/vscodeignore-universal');
+  if (universal) {
+    mkdirSync(join(root, 'build'), { recursive: true });
+    const all = readFileSync(join(root, '.vscodeignore'), 'utf8').split('\n');
+    writeFileSync(ignored, all.filter((line) => line !== '!dist/bin/**').join('\n'));
+  }
+  const which = universal ? ['--ignoreFile', ignored] : ['--target', target];
   // Bundles carry their dependencies, so node_modules stays out.
-  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', '--target', target, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
+  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', ...which, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
   await run(process.execPath, vsce, { quiet: true });
   await embedPictures(vsix);
   return vsix;
@@ -35,14 +48,17 @@ export async function packForWindow() {
   return vsix;
 }
 
-/** What the runner of the package is built with. */
+/** What the runner of the package is built with; none of one for all platforms. */
 function wantedBackend() {
   let cpu;
+  let universal;
+  const flag = { type: 'boolean', default: false };
   try {
-    ({ cpu } = parseArgs({ options: { cpu: { type: 'boolean', default: false } } }).values);
+    ({ cpu, universal } = parseArgs({ options: { cpu: flag, universal: flag } }).values);
   } catch (error) {
     throw new Failure(`package: ${error.message}`);
   }
+  if (universal) return 'none';
   return cpu || process.arch !== 'x64' ? 'cpu' : 'cuda';
 }
 
@@ -51,9 +67,9 @@ if (isScript(import.meta.url)) {
     const backend = wantedBackend();
     await setup({ cuda: backend === 'cuda' });
     await build();
-    await run(process.execPath, ['scripts/build-native.mjs', `--${backend}`]);
-    const vsix = await pack();
-    const what = builtBackend() === 'cuda' ? 'CPU and CUDA' : 'CPU';
+    if (backend !== 'none') await run(process.execPath, ['scripts/build-native.mjs', `--${backend}`]);
+    const vsix = await pack({ universal: backend === 'none' });
+    const what = backend === 'none' ? 'none' : builtBackend() === 'cuda' ? 'CPU and CUDA' : 'CPU';
     console.log(`${vsix}  ${(statSync(vsix).size / 2 ** 20).toFixed(1)} MiB (runner: ${what})`);
   });
 }

@@ -1,5 +1,5 @@
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { locateRunner } from '../core/runner/runner.js';
+import { locateRunner } from '../core/runner/locate-runner.js';
 import { Exit } from './exit.js';
 import { withInterrupts } from './interrupt.js';
 

@@ -25,7 +25,8 @@ import { columns, StatusLine } from './terminal.js';
 const MOST_TO_WAIT = 10_000;
 const LOOK_MILLISECONDS = 500;
 
-export const REPORT_TO_HELP = `trackers to send the run to, separated by commas: ${REPORT_TO.join(', ')} (docs/trackers.md)`;
+const NAMES = `separated by commas: ${REPORT_TO.join(', ')}`;
+export const REPORT_TO_HELP = `trackers to send the run to, ${NAMES} (docs/trackers.md)`;
 
 interface Options {
   readonly runs: string;
@@ -43,7 +44,7 @@ export function addTrackCommand(program: Command): void {
     )
     .argument('<run>', RUN_HELP)
     .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
-    .option('--report-to <names>', `also to these ${REPORT_TO_HELP}`, parseReportTo)
+    .option('--report-to <names>', `more trackers to send it to, ${NAMES}`, parseReportTo)
     .option('--json', 'print one JSON object')
     .action(trackCommand);
 }

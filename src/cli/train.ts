@@ -13,7 +13,8 @@ import { isAtWork, readRun, RUNS_FOLDER } from '../core/run/folder.js';
 import { headline } from '../core/history/headline.js';
 import { RunHistory } from '../core/history/history.js';
 import { processPlace } from '../core/runner/process-place.js';
-import { locateRunner, startRunner, stopRunner } from '../core/runner/runner.js';
+import { locateRunner } from '../core/runner/locate-runner.js';
+import { startRunner, stopRunner } from '../core/runner/runner.js';
 import { runState, stateOf } from '../core/run/state.js';
 import {
   changedScript,

@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { EvalEvent, StepEvent } from '../../src/core/events/events.js';
 import { readEvents } from '../../src/core/events/index.js';
-import { senderOf } from '../../src/core/trackers/index.js';
+import { askFor, placesOf, senderOf } from '../../src/core/trackers/index.js';
 import { type StandInMlflow, standInMlflow } from '../support/stand-in-mlflow.js';
 import { standInWandb } from '../support/stand-in-wandb.js';
 import { cli, exampleData, exampleModel, outcome, type Outcome, temporaryFolder } from './support.js';
@@ -143,6 +143,58 @@ test('what cannot be is refused before anything is read', async (t) => {
   assert.match(nowhere.stderr, /nothing says where the server is\n {2}at: MLFLOW_TRACKING_URI\n {2}fix: .*http/);
   assert.match(store.stderr, /mlflow server --backend-store-uri/);
   assert.deepEqual(await readdir(runs).catch(() => []), []);
+});
+
+test('killed again and again while it sends, the process loses nothing and doubles nothing, whatever the tracker', async (t) => {
+  const { server, runs } = await begin(t);
+  const scratch = path.dirname(runs);
+  const made = await wishbone({}, 'train', ...RUN, '--max-steps', '1', '--runs', runs, '--json');
+  assert.equal(made.code, 0, made.stderr);
+  const folder = await theRun(runs);
+  const begun = (await readEvents(folder)).map((event) => JSON.stringify(event));
+  const [first = '', ...rest] = begun.filter((line) => /"type":"(start|step)"/.test(line));
+  const step = JSON.parse(rest[0] ?? '') as StepEvent;
+  const count = 6000;
+  const lines = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({ ...step, seq: 1000 + index, step: index + 1, loss: 1 / (index + 1) }),
+  );
+  await writeFile(path.join(folder, 'events.jsonl'), [first, ...lines, begun.at(-1)?.replace(/"seq":\d+/, '"seq":99999'), ''].join('\n'));
+  const places = placesOf(['mlflow', 'trackio', 'wandb'], { MLFLOW_TRACKING_URI: server.uri, TRACKIO_DIR: path.join(scratch, 'trackio') });
+  await askFor(folder, places);
+  server.delay = 5;
+  const worker = path.join(path.dirname(cli), 'workers/track.js');
+  let kills = 0;
+  for (let attempt = 0; attempt < 25; attempt++) {
+    const child = spawn(process.execPath, [worker, folder], { stdio: 'ignore' });
+    const ended = once(child, 'close');
+    await new Promise((resolve) => setTimeout(resolve, 90 + attempt * 20));
+    kills += child.kill('SIGKILL') ? 1 : 0;
+    await ended;
+  }
+  server.delay = 0;
+  assert.ok(kills > 10, `${kills} kills`);
+  const tracked = await wishbone({}, 'track', folder, '--json');
+  assert.equal(tracked.code, 0, tracked.stderr);
+  const expected = lines.map((_, index) => 1 / (index + 1));
+  assert.equal(server.runs.length, 1);
+  const sent = [...(server.runs[0]?.metrics.values() ?? [])].filter(({ key }) => key === 'loss').sort((a, b) => a.step - b.step);
+  assert.deepEqual(
+    sent.map(({ value }) => value),
+    expected,
+  );
+  const files = (await readdir(path.join(scratch, 'trackio'), { recursive: true })).filter((name) => name.endsWith('.jsonl'));
+  const texts = await Promise.all(files.map((name) => readFile(path.join(scratch, 'trackio', name), 'utf8')));
+  const records = texts
+    .flatMap((text) => text.trim().split('\n'))
+    .map((line) => JSON.parse(line) as { log_id: string; metrics: Record<string, number> });
+  const byId = new Map(records.map(({ log_id, metrics }) => [log_id, metrics['train/loss']]));
+  const values = [...byId.values()].filter((value) => value !== undefined).sort((a, b) => b - a);
+  assert.deepEqual(values, expected);
+  const [offline = ''] = (await readdir(path.join(folder, 'wandb'), { recursive: true })).filter((name) => name.endsWith('.wandb'));
+  const file = await readFile(path.join(folder, 'wandb', offline), 'latin1');
+  // Of frames that go on in the next block a few cannot be read like this; the rows are numbered one after the other.
+  const rows = [...file.matchAll(/\x12\x05_step\x82\x01.(\d+)/gs)].map(([, row]) => Number(row));
+  assert.equal(Math.max(...rows), count - 1, 'no row is there twice');
 });
 
 async function hasModule(t: TestContext, name: string): Promise<boolean> {

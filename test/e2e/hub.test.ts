@@ -89,6 +89,13 @@ test('from an empty folder to a trained model by ids alone: looked up, counted, 
   await until('what is to be downloaded is listed', async () => (await downloads.locator('li').count()) === 2);
   assert.match((await downloads.textContent()) ?? '', /MiB from 127\.0\.0\.1:\d+ into .*, where .* are free/);
   await inEveryTheme(session, 'hub-wanted', () => form.frame());
+  await workbench.page.setViewportSize({ width: 820, height: 760 });
+  await until('the start is in view, however small the window', async () => {
+    const box = await frame.locator('vscode-button', { hasText: 'Download and Start Run' }).boundingBox();
+    return box !== null && box.y + box.height < 760;
+  });
+  await workbench.screenshot('hub-narrow');
+  await workbench.page.setViewportSize({ width: 1440, height: 900 });
   assert.ok(!hub.asked.some(({ path }) => path.startsWith('/cdn/')), 'nothing is fetched before somebody says so');
   await form.type('plan.epochs', '1');
   await form.type('name', 'by ids alone');

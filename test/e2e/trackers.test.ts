@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before } from 'node:test';
 import { type StandInMlflow, standInMlflow } from '../support/stand-in-mlflow.js';
 import { LaunchForm } from './support/form.js';
@@ -61,12 +61,12 @@ step('a run whose server wants a token trains, and says once what is in the way'
 
 step('the token goes into the secret storage, the run to the server, and its page into the panel', async () => {
   await workbench.command('Wishbone: Set Tracker Secret…');
-  const asked = `MLflow at ${server.uri}`;
-  await workbench.type(asked, '');
-  await workbench.type(asked, TOKEN);
-  await workbench.command('Wishbone: Send to Trackers');
+  await workbench.type('User Name for MLflow', '');
+  await workbench.type('Token for MLflow', TOKEN);
   const [run] = await runsIn(session.workspace);
   assert.ok(run !== undefined);
+  await workbench.command('Wishbone: Send to Trackers');
+  await workbench.pick(basename(run.folder));
   await until('the run is there', async () => server.runs[0]?.status === 'FINISHED');
   assert.equal(server.experiments.get('1')?.name, 'from the editor');
   const steps = await run.ofType('step');

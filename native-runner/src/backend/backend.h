@@ -233,6 +233,14 @@ class Backend {
     /// `out` is computed again on the way, as in rmsnorm_backward. `d_gate_up` may be `gate_up`.
     virtual void glu_backward(Tensor d_gate_up, Tensor out, Tensor d_out, Tensor gate_up,
                               Activation activation) = 0;
+    /// A linear layer and the gated unit behind it: gate_up [N, 2F] = x · wᵀ, and `glu` of that to `out`, with the same values as the
+    /// two have one after the other. `out` may be empty. Unless `keeps`, what is left in `gate_up` is anything.
+    virtual void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
+                              bool keeps);
+    /// The gradient of a linear layer's input and, with that as its d_out, `glu_backward` of the unit before it: d_out [N, M], w
+    /// [M, F]. What is left in `d_product` [N, F] is anything. `d_gate_up` may be `gate_up`.
+    virtual void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out,
+                                             Tensor w, Tensor gate_up, Activation activation);
 
     /// out[i] = x[rows[i]]; rows are distinct and ascending.
     virtual void gather_rows(Tensor out, Tensor x, Tensor rows) = 0;

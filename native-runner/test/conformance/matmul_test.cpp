@@ -50,6 +50,53 @@ BACKEND_TEST("linear and its gradients") {
     }
 }
 
+BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
+    std::mt19937 random(27);
+    struct Size {
+        std::int64_t rows, inputs, width;
+    };
+    for (const Activation activation : {Activation::silu, Activation::gelu_tanh})
+        for (const Size& size :
+             {Size{1, 64, 128}, {7, 256, 64}, {129, 64, 72}, {301, 104, 88}, {13, 9, 17}}) {
+            const auto [rows, inputs, width] = size;
+            CAPTURE(rows);
+            CAPTURE(inputs);
+            TestDevice device(target);
+            const Values x = device.random(random, rows * inputs),
+                         w = device.random(random, 2 * width * inputs, 0.2),
+                         d_out = device.random(random, rows * inputs),
+                         down = device.random(random, inputs * width, 0.2);
+            const Tensor tx = device.put(x, {rows, inputs}), tw = device.put(w, {2 * width, inputs}),
+                         td = device.put(d_out, {rows, inputs}), t_down = device.put(down, {inputs, width});
+            const Tensor out = device.poisoned({rows, width}), gate_up = device.poisoned({rows, 2 * width}),
+                         scratch = device.poisoned({rows, 2 * width}), only = device.poisoned({rows, width}),
+                         gates_only = device.poisoned({rows, 2 * width});
+            device.backend.gated_linear(out, gate_up, tx, tw, activation, true);
+            device.backend.gated_linear(only, scratch, tx, tw, activation, false);
+            device.backend.gated_linear({}, gates_only, tx, tw, activation, true);
+            CHECK(device.off(gate_up, reference::linear(x, w, inputs), rounded_once(1e-6, 1e-3)) < 1);
+            // From the gates as they were rounded, so that whoever computes them again gets the same.
+            const Values gates = device.get(gate_up);
+            CHECK(device.off(out, reference::glu(gates, width, activation), rounded_once(1e-6, 1e-3)) < 1);
+            CHECK(device.get(only) == device.get(out));
+            CHECK(device.get(gates_only) == gates);
+
+            const Tensor d_gate_up = device.poisoned({rows, 2 * width}),
+                         again = device.poisoned({rows, width}), d_product = device.poisoned({rows, width});
+            device.backend.gated_linear_backward_input(d_gate_up, again, d_product, td, t_down, gate_up,
+                                                       activation);
+            const Values d = reference::linear_backward(d_out, Values(at(rows * width), 0.0), down, width).x;
+            const Tolerance twice{1e-5, 2.1 * reference::bf16_rounding, 1e-2};
+            CHECK(device.off(d_gate_up, reference::glu_backward(d, gates, width, activation), twice) < 1);
+            CHECK(device.get(again) == device.get(out));
+            device.backend.gated_linear_backward_input(gate_up, again, d_product, td, t_down, gate_up,
+                                                       activation);
+            CHECK(device.get(gate_up) == device.get(d_gate_up));  // in place
+            if (inputs != 2 * width)
+                CHECK_THROWS(device.backend.gated_linear(out, gate_up, tw, tx, activation, true));
+        }
+}
+
 BACKEND_TEST("a linear layer with low-rank adapters on some of its outputs, and its gradients") {
     std::mt19937 random(24);
     struct Size {

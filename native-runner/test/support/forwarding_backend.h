@@ -165,6 +165,16 @@ class ForwardingBackend : public Backend {
         around("gated units backward",
                [&] { inner_->glu_backward(d_gate_up, out, d_out, gate_up, activation); });
     }
+    void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
+                      bool keeps) override {
+        around(linear_name(w), [&] { inner_->gated_linear(out, gate_up, x, w, activation, keeps); });
+    }
+    void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out, Tensor w,
+                                     Tensor gate_up, Activation activation) override {
+        around(linear_name(w) + " backward, input", [&] {
+            inner_->gated_linear_backward_input(d_gate_up, out, d_product, d_out, w, gate_up, activation);
+        });
+    }
     void gather_rows(Tensor out, Tensor x, Tensor rows) override {
         around("rows", [&] { inner_->gather_rows(out, x, rows); });
     }

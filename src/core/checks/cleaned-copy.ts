@@ -35,14 +35,15 @@ const EVERYTHING: Columns = { used: FORM_COLUMNS, needed: [], all: true };
  * @throws WishboneError when the file cannot be read to its end, all of its rows would go, or a file cannot be written
  */
 export async function writeCleanedCopy(file: string, rows: ArrayLike<number>): Promise<CleanedCopy> {
-  const { stem: name, kind: named = 'jsonl', gzip } = fileKind(file);
+  const { stem: name, kind: named = 'jsonl', packing } = fileKind(file);
   const kind = `.${named}`;
   const isParquet = (await ByteSource.open(file)).isParquet;
   const isDocument = !isParquet && (await isJsonDocument(file));
   const copyKind = isParquet ? '.jsonl' : kind;
   const rejectedKind = isParquet || isDocument ? '.jsonl' : kind;
   const folder = path.dirname(file);
-  const packed = gzip && !isParquet ? '.gz' : '';
+  // Zstandard is not written.
+  const packed = packing !== undefined && !isParquet ? '.gz' : '';
   const copy = await freeName(folder, `${name}.cleaned`, `${copyKind}${packed}`);
   const rejected = await freeName(folder, `${name}.rejected`, `${rejectedKind}${packed}`);
   const gone = new Set(Array.from(rows));

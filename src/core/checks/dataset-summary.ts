@@ -25,9 +25,10 @@ export interface DatasetSummary {
 /**
  * Reads a preference file from start to end, and checks it as the editor does with the same options.
  *
- * @throws WishboneError for faults of the file as a whole
+ * @throws WishboneError for faults of the file as a whole, the signal's reason
  */
 export async function summariseDataset(file: string, options: CheckOptions, work: WorkOptions = {}): Promise<DatasetSummary> {
+  work.signal?.throwIfAborted();
   const dataset = await Dataset.open(file);
   const pace = new Pace(work);
   const badRows = new LeftOutList();

@@ -6,7 +6,7 @@ import { LONGEST_ROW, noRowBegins } from '../dataset/row-limit.js';
 import { readRows } from '../dataset/rows.js';
 import { usedColumns } from '../dataset/columns.js';
 import { isWanted } from '../dataset/unread-columns.js';
-import { ByteSource } from '../dataset/source.js';
+import { ByteSource, packingOf } from '../dataset/source.js';
 import type { WorkOptions } from '../work/progress.js';
 import { Pace } from '../work/pace.js';
 import { FileRows } from './file-rows.js';
@@ -42,7 +42,7 @@ export async function openRows(file: string, folder?: string): Promise<OpenedRow
   const isLines = !source.isParquet && separatorOf(file) === undefined && (await beginsWithLine(source));
   if (!isLines) return rowsOfSource(await ByteSource.open(file), folder);
   // What looks was read from the beginning.
-  const isPacked = await isGzip(file);
+  const isPacked = await isCompressed(file);
   return isPacked ? packedLines(await ByteSource.open(file), folder) : plainLines(file);
 }
 
@@ -156,11 +156,11 @@ async function beginsWithLine(source: ByteSource): Promise<boolean> {
   return true;
 }
 
-async function isGzip(file: string): Promise<boolean> {
+async function isCompressed(file: string): Promise<boolean> {
   const handle = await openPlain(file);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return packingOf(buffer.subarray(0, bytesRead)) !== undefined;
   } finally {
     await handle.close();
   }

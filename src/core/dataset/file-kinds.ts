@@ -1,38 +1,46 @@
 import path from 'node:path';
 
 interface Kind {
-  /** It may also be gzipped, with `.gz` after its ending. */
-  readonly gzip: boolean;
+  /** It may also be compressed, with `.gz` or `.zst` after its ending. */
+  readonly packs: boolean;
   /** Of a table in text: what stands between two cells. */
   readonly separator?: ',' | '\t';
 }
 
 /** The kinds of files that preference pairs come in, by the ending of their names. Parquet is told by its first bytes, too. */
 export const FILE_KINDS = {
-  jsonl: { gzip: true },
-  json: { gzip: true },
-  csv: { gzip: true, separator: ',' },
-  tsv: { gzip: true, separator: '\t' },
-  parquet: { gzip: false },
+  jsonl: { packs: true },
+  json: { packs: true },
+  csv: { packs: true, separator: ',' },
+  tsv: { packs: true, separator: '\t' },
+  parquet: { packs: false },
 } as const satisfies Readonly<Record<string, Kind>>;
 export type FileKind = keyof typeof FILE_KINDS;
 
+/** How a file may be compressed, by the ending of its name. */
+export const PACKINGS = ['gz', 'zst'] as const;
+export type Packing = (typeof PACKINGS)[number];
+
 const all = Object.entries(FILE_KINDS) as readonly [FileKind, Kind][];
-const packed = all.filter(([, { gzip }]) => gzip).map(([kind]) => kind);
-const whole = all.filter(([, { gzip }]) => !gzip).map(([kind]) => kind);
+const packed = all.filter(([, { packs }]) => packs).map(([kind]) => kind);
+const whole = all.filter(([, { packs }]) => !packs).map(([kind]) => kind);
 
 /** Endings of names, without the dot, those of compressed files among them. */
-export const DATASET_ENDINGS: readonly string[] = [...packed, ...packed.map((kind) => `${kind}.gz`), ...whole];
+export const DATASET_ENDINGS: readonly string[] = [
+  ...packed,
+  ...PACKINGS.flatMap((packing) => packed.map((kind) => `${kind}.${packing}`)),
+  ...whole,
+];
 
-/** For people: `.jsonl, .json, .csv or .tsv, also gzipped, or .parquet`. */
-export const KINDS_TEXT = `${or(packed)}, also gzipped, or ${or(whole)}`;
+/** For people: `.jsonl, .json, .csv or .tsv, also in gzip or Zstandard, or .parquet`. */
+export const KINDS_TEXT = `${or(packed)}, also in gzip or Zstandard, or ${or(whole)}`;
 
 function or(kinds: readonly string[]): string {
   const dotted = kinds.map((kind) => `.${kind}`);
   return dotted.length < 2 ? dotted.join('') : `${dotted.slice(0, -1).join(', ')} or ${dotted.at(-1)!}`;
 }
 
-const ENDING = new RegExp(`^(.*?)(?:\\.(${Object.keys(FILE_KINDS).join('|')}))?(\\.gz)?$`, 'is');
+const ENDING = new RegExp(`^(.*?)(?:\\.(${Object.keys(FILE_KINDS).join('|')}))?(?:\\.(${PACKINGS.join('|')}))?$`, 'is');
 
 /** What a file's name says of it. */
 export interface NamedKind {
@@ -40,19 +48,20 @@ export interface NamedKind {
   readonly stem: string;
   /** Undefined for a name that says nothing. */
   readonly kind: FileKind | undefined;
-  readonly gzip: boolean;
+  /** Undefined for one that is not compressed. */
+  readonly packing: Packing | undefined;
 }
 
 /** What the name of a file says of it, in whatever case. */
 export function fileKind(file: string): NamedKind {
-  const [, stem = '', kind, gz] = ENDING.exec(path.basename(file)) ?? [];
-  return { stem, kind: kind?.toLowerCase() as FileKind | undefined, gzip: gz !== undefined };
+  const [, stem = '', kind, packing] = ENDING.exec(path.basename(file)) ?? [];
+  return { stem, kind: kind?.toLowerCase() as FileKind | undefined, packing: packing?.toLowerCase() as Packing | undefined };
 }
 
 /** Whether a file's name is one that preference files have. */
 export function mayBeDataset(file: string): boolean {
-  const { kind, gzip } = fileKind(file);
-  return kind !== undefined && (!gzip || FILE_KINDS[kind].gzip);
+  const { kind, packing } = fileKind(file);
+  return kind !== undefined && (packing === undefined || FILE_KINDS[kind].packs);
 }
 
 /** Whether a name is of one of these kinds, compressed or not. */
@@ -63,7 +72,7 @@ export function isKind(file: string, ...kinds: readonly FileKind[]): boolean {
 
 /** The same of a file that is not compressed. */
 export function isPlainKind(file: string, ...kinds: readonly FileKind[]): boolean {
-  return isKind(file, ...kinds) && !fileKind(file).gzip;
+  return isKind(file, ...kinds) && fileKind(file).packing === undefined;
 }
 
 /** What stands between the cells of a table in text; undefined for a file that is none by its name. */

@@ -80,7 +80,7 @@ function joined(lines: readonly string[]): string {
 }
 
 function linesOf(source: ByteSource): AsyncGenerator<string> {
-  return /\.jsonl(\.gz)?$/i.test(source.file) && !source.isParquet ? ownLines(source) : rowLines(source);
+  return /\.jsonl(\.(gz|zst))?$/i.test(source.file) && !source.isParquet ? ownLines(source) : rowLines(source);
 }
 
 /** Lines as they are; what is no UTF-8 reads as U+FFFD. */

@@ -15,7 +15,7 @@ const convert = (read: string): string => `write it as Parquet, for example ${re
 /** First bytes, one character each, of files that people give for data. */
 const MARKS: readonly (readonly [mark: string, kind: Kind])[] = [
   ['PK\x03\x04', { what: 'a zip archive, not plain text', advice: UNPACK }],
-  ['\x28\xb5\x2f\xfd', { what: 'zstd-compressed, not plain text', advice: 'unpack it (zstd -d), or compress it with gzip' }],
+  ['\x28\xb5\x2f\xfd', { what: 'zstd-compressed twice over, not plain text', advice: 'unpack it once (zstd -d)' }],
   ['\xfd7zXZ\0', { what: 'xz-compressed, not plain text', advice: 'unpack it (xz -d), or compress it with gzip' }],
   ['BZh', { what: 'bzip2-compressed, not plain text', advice: 'unpack it (bzip2 -d), or compress it with gzip' }],
   ['\x04\x22\x4d\x18', { what: 'lz4-compressed, not plain text', advice: 'unpack it (lz4 -d), or compress it with gzip' }],

@@ -5,7 +5,8 @@ import { createGunzip } from 'node:zlib';
 import { UnreadableFile, WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
 import { HEAD_LENGTH, refuseOtherKinds } from './other-kinds.js';
-import { KINDS_TEXT } from './file-kinds.js';
+import { KINDS_TEXT, type Packing } from './file-kinds.js';
+import { unzstd, ZSTD_MARK } from './zstd.js';
 
 /** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
 export interface FileColumn {
@@ -14,7 +15,7 @@ export interface FileColumn {
 }
 
 /**
- * A dataset file as a stream of plain bytes: gunzipped where it is gzip (told by its first bytes, not by its name), a
+ * A dataset file as a stream of plain bytes: unpacked where it is gzip or Zstandard (told by its first bytes, not by its name), a
  * UTF-8 byte order mark removed. While it is read, counts bytes and hashes the file as it lies on disk.
  */
 export class ByteSource {
@@ -55,15 +56,15 @@ export class ByteSource {
     return this.#digest;
   }
 
-  /** The plain bytes. @throws WishboneError for damaged gzip and for encodings that are not UTF-8 */
+  /** The plain bytes. @throws WishboneError for damaged gzip and Zstandard and for encodings that are not UTF-8 */
   async *chunks(): AsyncGenerator<Buffer> {
     const raw = this.#raw();
     try {
       const head = await readAtLeast(raw, HEAD_LENGTH);
       const whole = joined(head, raw);
-      const gzip = head[0] === 0x1f && head[1] === 0x8b;
-      if (gzip) {
-        const unpacked = gunzipped(whole);
+      const packing = packingOf(head);
+      if (packing !== undefined) {
+        const unpacked = packing === 'gz' ? gunzipped(whole) : unzstd(whole, this.file);
         const start = await readAtLeast(unpacked, HEAD_LENGTH);
         refuseOtherKinds(start, this.file);
         yield* withoutMark(joined(start, unpacked));
@@ -108,6 +109,12 @@ export class ByteSource {
     if (code !== '') return cannotRead(this.file, error);
     return error;
   }
+}
+
+/** How a file is compressed, told by its first bytes; undefined when it is not, or in no way that is read. */
+export function packingOf(head: Buffer): Packing | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gz';
+  return head.subarray(0, ZSTD_MARK.length).equals(ZSTD_MARK) ? 'zst' : undefined;
 }
 
 /** The error for a dataset without a single row. */

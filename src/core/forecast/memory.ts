@@ -5,7 +5,8 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import type { RunConfig } from '../run/config.js';
 import { PLAN_FILE, RUN_FILE, runText } from '../run/folder.js';
-import { exitText, locateRunner, parseRunnerError } from '../runner/runner.js';
+import { locateRunner } from '../runner/locate-runner.js';
+import { exitText, parseRunnerError } from '../runner/runner.js';
 
 /** What `wishbone-runner plan-memory --json` prints (docs/formats.md); bytes. */
 export interface MemoryForecast {

@@ -41,7 +41,7 @@ export function modelId(text: string, folder = '.'): HubId | undefined {
 /** The same of a dataset. A name that ends as a file of pairs does is a file's, or `dataset_info.json#name`. */
 export function datasetId(text: string, folder = '.'): HubDatasetId | undefined {
   const id = idOf(text, folder);
-  if (id === undefined || fileKind(id.name).kind !== undefined || fileKind(id.name).gzip) return undefined;
+  if (id === undefined || fileKind(id.name).kind !== undefined || fileKind(id.name).packing !== undefined) return undefined;
   const part = id.part?.split('/') ?? [];
   if (part.length > 2 || part.some((name) => !/^[\w.-]+$/.test(name))) return undefined;
   return { kind: 'dataset', name: id.name, revision: id.revision, part };

@@ -1,10 +1,14 @@
 import { constants, gunzipSync } from 'node:zlib';
 import { isPlainKind, separatorOf } from '../dataset/file-kinds.js';
 import { Dataset, type DatasetForm } from '../dataset/index.js';
+import { packingOf } from '../dataset/source.js';
+import { unzstd } from '../dataset/zstd.js';
 import { UnreadableFile } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
 
 const HEAD_BYTES = 64 * 1024;
+/** Holds a whole block of Zstandard, however little it was compressed. */
+const HEAD_OF_BLOCKS = 192 * 1024;
 /** Fields that a preference file of any form has near its start; in CSV and TSV they are columns of the header. */
 const PREFERENCE_FIELDS = /"((chosen|rejected)(_messages)?|preferred_output|non_preferred_output|completions|ranks|scores)"\s*:/;
 const PREFERENCE_HEADER = /^[^\n]*\bchosen\b/;
@@ -41,13 +45,15 @@ async function mayHoldPairs(file: string): Promise<boolean> {
   return (separatorOf(file) !== undefined ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
 }
 
-/** The beginning of a file's text, gunzipped when it is gzip. */
+/** The beginning of a file's text, unpacked when it is compressed. */
 async function readHead(file: string): Promise<string> {
   const handle = await openPlain(file);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    const head = buffer.subarray(0, bytesRead);
-    return (head[0] === 0x1f && head[1] === 0x8b ? unpackedHead(head) : head).toString('utf8');
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_OF_BLOCKS), 0, HEAD_OF_BLOCKS, 0);
+    const blocks = buffer.subarray(0, bytesRead);
+    const head = blocks.subarray(0, HEAD_BYTES);
+    const packing = packingOf(head);
+    return (packing === undefined ? head : packing === 'gz' ? unpackedHead(head) : await unzstdHead(blocks, file)).toString('utf8');
   } finally {
     await handle.close();
   }
@@ -64,3 +70,25 @@ function unpackedHead(head: Buffer): Buffer {
   }
   return Buffer.alloc(0);
 }
+
+/** What is there of the first blocks; the end is missing. */
+async function unzstdHead(head: Buffer, file: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  try {
+    for await (const part of unzstd(
+      (async function* () {
+        yield head;
+      })(),
+      file,
+    )) {
+      parts.push(part);
+      if (parts.length === MOST_PARTS) break;
+    }
+  } catch (error) {
+    if (!(error instanceof UnreadableFile)) throw error;
+  }
+  return Buffer.concat(parts);
+}
+
+/** Of blocks of at most 128 KiB. */
+const MOST_PARTS = 16;

@@ -5,7 +5,8 @@ import { ExitCode, WishboneError } from '../errors.js';
 import { readEvents } from '../events/event-reader.js';
 import { readRun } from '../run/folder.js';
 import { RunHistory } from '../history/history.js';
-import { locateRunner, parseRunnerError } from './runner.js';
+import { locateRunner } from './locate-runner.js';
+import { parseRunnerError } from './runner.js';
 
 /** What is there of the model that the best evaluation was of. */
 export interface BestModel {

@@ -11,15 +11,14 @@ export {
   whyApart,
 } from './devices.js';
 export { askBackends, autoBackend, type BackendInfo, type DeviceInfo, parseBackends, runnerBackends } from './runner-info.js';
+export { locateRunner, useRunner } from './locate-runner.js';
 export { type ExpectedRun, RunnerAhead } from './runner-ahead.js';
 export {
   exitText,
   lastLogLines,
-  locateRunner,
   parseRunnerError,
   startRunner,
   type StartOptions,
   stopRunner,
-  useRunner,
 } from './runner.js';
 export { pushSource, type PushSource, trainedModel } from './trained-model.js';

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { ExitCode, WishboneError } from '../errors.js';
-import { locateRunner, parseRunnerError } from './runner.js';
+import { locateRunner } from './locate-runner.js';
+import { parseRunnerError } from './runner.js';
 
 /** Where this process stands among those that carry out one run (docs/several-devices.md). */
 export interface ProcessPlace {

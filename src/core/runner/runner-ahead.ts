@@ -2,7 +2,7 @@ import type { execa as Execa } from 'execa';
 
 import { type DecidedRunner, deviceCount, type TrainingOptions } from '../options/index.js';
 import { gpusOf } from './devices.js';
-import { locateRunner } from './runner.js';
+import { locateRunner } from './locate-runner.js';
 
 /** What is known of a run before it is planned. */
 export interface ExpectedRun {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 import { ExitCode, WishboneError } from '../errors.js';
-import { locateRunner } from './runner.js';
+import { locateRunner } from './locate-runner.js';
 
 /** One thing that the runner can compute on; its place in the list is its number. */
 export interface DeviceInfo {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { constants, createWriteStream, type WriteStream } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { PRIVATE_FILE } from '../files/atomic-file.js';
 import { hostname } from 'node:os';
 import path from 'node:path';
@@ -14,11 +14,11 @@ import { LOG_FILE, readRun } from '../run/folder.js';
 import { identify, isAlive, type ProcessIdentity } from '../run/process-identity.js';
 import { amendProcessRecord, isElsewhere, PROCESS_FILE, readProcessRecord, writeProcessRecord } from '../run/process-record.js';
 import { isActive, runState } from '../run/state.js';
+import { locateRunner } from './locate-runner.js';
 import { readJobRecord, removeJob } from '../slurm/job-record.js';
 import { stopJob } from '../slurm/submit.js';
 import type { RunnerAhead } from './runner-ahead.js';
 
-const RUNNER_NAME = 'wishbone-runner';
 /** A runner that is silent longer than this but alive is taken as started: a slow disk is no error. */
 const PATIENCE_MILLISECONDS = 60_000;
 /** Milliseconds that a run's process may take to go after its last word; the runner waits as long for the run's lock. */
@@ -34,79 +34,6 @@ export interface StartOptions {
   readonly runner?: string;
   /** One that has got ready for the run, where there is one. Not for a run that goes on. */
   readonly ahead?: RunnerAhead | undefined;
-}
-
-let chosenRunner = '';
-
-/** Has {@link locateRunner} find this runner from now on; empty: as if none was chosen. */
-export function useRunner(file: string): void {
-  chosenRunner = file;
-}
-
-/**
- * The path of the native runner: the one of {@link useRunner}, then `WISHBONE_RUNNER` when set, else the one that was built or packaged with this code.
- *
- * @throws WishboneError when there is none or it may not be executed
- */
-export async function locateRunner(): Promise<string> {
-  if (chosenRunner !== '') {
-    await checkRunner(chosenRunner, 'the setting wishbone.runner.path names it: fix or clear it');
-    return chosenRunner;
-  }
-  const named = process.env['WISHBONE_RUNNER'];
-  if (named !== undefined && named !== '') {
-    const file = path.resolve(named);
-    await checkRunner(file, 'the environment variable WISHBONE_RUNNER names it: fix or unset it');
-    return file;
-  }
-  const begin = moduleFolder();
-  // dist/extension.js and dist/cli.js find dist/bin, dist/workers/*.js one up, sources run directly find dist further up.
-  for (let folder = begin; ; folder = path.dirname(folder)) {
-    for (const candidate of [path.join(folder, 'bin', RUNNER_NAME), path.join(folder, 'dist', 'bin', RUNNER_NAME)]) {
-      if (await isFile(candidate)) {
-        await checkRunner(candidate, 'reinstall Wishbone, or make the file executable');
-        return candidate;
-      }
-    }
-    if (folder === path.dirname(folder)) break;
-  }
-  // Whoever works on the sources builds it; all others got it with the package.
-  const advice = (await isInSources(begin)) ? 'build it with `npm run build:native`' : 'reinstall Wishbone';
-  throw new WishboneError(
-    'the native runner is missing',
-    path.join(begin, 'bin', RUNNER_NAME),
-    `${advice}, or set WISHBONE_RUNNER to its path`,
-    ExitCode.internal,
-  );
-}
-
-async function isInSources(begin: string): Promise<boolean> {
-  for (let folder = begin; ; folder = path.dirname(folder)) {
-    if (await isFile(path.join(folder, 'native-runner', 'CMakeLists.txt'))) return true;
-    if (folder === path.dirname(folder)) return false;
-  }
-}
-
-function moduleFolder(): string {
-  return typeof __dirname === 'string' ? __dirname : path.dirname(path.resolve(process.argv[1] ?? '.'));
-}
-
-async function isFile(file: string): Promise<boolean> {
-  return stat(file).then(
-    (info) => info.isFile(),
-    () => false,
-  );
-}
-
-async function checkRunner(file: string, advice: string): Promise<void> {
-  if (!(await isFile(file))) {
-    throw new WishboneError('the native runner does not exist', file, advice, ExitCode.internal);
-  }
-  try {
-    await access(file, constants.X_OK);
-  } catch {
-    throw new WishboneError('the native runner is not executable', file, advice, ExitCode.internal);
-  }
 }
 
 /**

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
-import { locateRunner, parseRunnerError } from '../runner/runner.js';
+import { locateRunner } from '../runner/locate-runner.js';
+import { parseRunnerError } from '../runner/runner.js';
 import { runnerFlags } from '../speedup/index.js';
 import type { SampledModel } from './models.js';
 

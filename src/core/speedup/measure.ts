@@ -9,7 +9,8 @@ import { writePlan } from '../plan/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { cpu, gpu, planCost } from '../cost/index.js';
 import type { PlanOptions, RunnerOptions } from '../options/index.js';
-import { locateRunner, parseRunnerError } from '../runner/runner.js';
+import { locateRunner } from '../runner/locate-runner.js';
+import { parseRunnerError } from '../runner/runner.js';
 import { autoBackend, runnerBackends } from '../runner/runner-info.js';
 
 /** What to measure. */

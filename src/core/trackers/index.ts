@@ -13,5 +13,6 @@ export {
   TRACKERS,
   trackersOf,
 } from './report-to.js';
+export { type Secret, type ServerName, serversIn, withSecrets } from './secrets.js';
 export { startTracking, TRACK_LOG } from './start.js';
 export { type Tracked, trackedRun, trackRun } from './track-run.js';

@@ -1,11 +1,11 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WishboneError } from '../errors.js';
-import { PRIVATE_FILE, PRIVATE_FOLDER } from '../files/atomic-file.js';
+import { PRIVATE_FILE } from '../files/atomic-file.js';
 import { identify } from '../run/process-identity.js';
-import { TRACKERS_FOLDER } from './record.js';
+import { makeFolder, TRACKERS_FOLDER } from './record.js';
 
 const LOCK_FILE = 'process.json';
 const LOOK_MILLISECONDS = 50;
@@ -64,7 +64,7 @@ export async function endSender(folder: string): Promise<void> {
  */
 export async function becomeSender(folder: string): Promise<(() => Promise<void>) | undefined> {
   const file = fileOf(folder);
-  await mkdir(path.dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+  await makeFolder(folder);
   const own: Holder = { pid: process.pid, host: hostname(), ...(await identify(process.pid)) };
   for (let attempt = 0; attempt < 5; attempt++) {
     try {

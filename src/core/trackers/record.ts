@@ -35,6 +35,11 @@ export interface TrackerRecord {
 export const TRACKERS_FOLDER = 'trackers';
 const NOTHING: TrackerRecord = { cursor: { bytes: 0, seq: -1 }, remote: {}, complete: false };
 
+/** Makes the folder that all of this is in. One of a run that was removed is not made again. */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(path.join(folder, TRACKERS_FOLDER), { mode: PRIVATE_FOLDER }).catch(() => undefined);
+}
+
 const fileOf = (folder: string, name: TrackerName): string => path.join(folder, TRACKERS_FOLDER, `${name}.json`);
 
 /** What a tracker has; nothing when no record can be read. */
@@ -60,7 +65,7 @@ export async function readRecord(folder: string, name: TrackerName): Promise<Tra
 export async function writeRecord(folder: string, name: TrackerName, record: TrackerRecord): Promise<void> {
   const { cursor, ...rest } = record;
   const text = `${JSON.stringify({ format: 'wishbone-tracker', version: 1, ...cursor, ...rest }, null, 2)}\n`;
-  await mkdir(path.join(folder, TRACKERS_FOLDER), { recursive: true, mode: PRIVATE_FOLDER }).catch(() => undefined);
+  await makeFolder(folder);
   await writeFileAtomically(fileOf(folder, name), (handle) => handle.writeFile(text));
 }
 

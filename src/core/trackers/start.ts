@@ -1,15 +1,18 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { PRIVATE_FILE, PRIVATE_FOLDER } from '../files/atomic-file.js';
+import { PRIVATE_FILE } from '../files/atomic-file.js';
 import { workerBundle } from '../transport/index.js';
 import { readAsked } from './asked.js';
 import { senderOf } from './lock.js';
 import type { Variables } from './places.js';
-import { TRACKERS_FOLDER } from './record.js';
+import { makeFolder, TRACKERS_FOLDER } from './record.js';
 
 /** What the process that sends says of itself. */
 export const TRACK_LOG = 'track.log';
+/** A run folder may come from anywhere, with a link in it. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * Starts the process that sends a run to its trackers, unless it names none or one is at work: a process of its own that outlives this one,
@@ -22,8 +25,8 @@ export async function startTracking(folder: string, variables: Variables = {}): 
   const bundle = workerBundle('track');
   if (bundle === undefined) return;
   const own = path.join(folder, TRACKERS_FOLDER);
-  await mkdir(own, { recursive: true, mode: PRIVATE_FOLDER });
-  const log = await open(path.join(own, TRACK_LOG), 'a', PRIVATE_FILE);
+  await makeFolder(folder);
+  const log = await open(path.join(own, TRACK_LOG), APPEND, PRIVATE_FILE);
   try {
     const child = spawn(process.execPath, [bundle, folder], {
       cwd: folder,

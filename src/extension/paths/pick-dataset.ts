@@ -12,7 +12,7 @@ import { datasetForm } from './look-at-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Picked, separator } from './pick-list.js';
 import { BROWSE_CHOICE, cachedChoice, IN_CACHE, type PathChoice, pickPath, type PickOptions, type ShowPaths } from './pick-path.js';
-import { FILE_KINDS, KINDS_TEXT, mayBeDataset } from '../../core/dataset/file-kinds.js';
+import { FILE_KINDS, KINDS_TEXT, mayBeDataset, PACKINGS } from '../../core/dataset/file-kinds.js';
 
 /** Asks for a dataset: the file in the editor, those used last, those of the workspace and the Hugging Face cache, what is found on the hub, or any other file. */
 export async function pickDataset(recent: RecentPaths, { title = 'Dataset', hub = false }: PickOptions = {}): Promise<Picked<string>> {
@@ -21,7 +21,7 @@ export async function pickDataset(recent: RecentPaths, { title = 'Dataset', hub 
     placeholder: hub ? `A preference file (${KINDS_TEXT}), or type to search the hub` : `Preference file: ${KINDS_TEXT}`,
     fill: (show, signal) => fill(recent, hub, show, signal),
     search: hub ? (text, signal) => foundOnHub('dataset', text, firstFolder() ?? '.', signal) : undefined,
-    dialog: { title: 'Preference File', filters: { 'Preference files': [...Object.keys(FILE_KINDS), 'gz'], 'All files': ['*'] } },
+    dialog: { title: 'Preference File', filters: { 'Preference files': [...Object.keys(FILE_KINDS), ...PACKINGS], 'All files': ['*'] } },
   });
 }
 

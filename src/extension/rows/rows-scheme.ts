@@ -22,6 +22,6 @@ export function rowsFileUri(uri: vscode.Uri): vscode.Uri {
 
 /** True for files whose rows are shown in such a document, by their names. */
 export function isShownAsRows(file: string): boolean {
-  const { kind, gzip } = fileKind(file);
-  return mayBeDataset(file) && (gzip || kind === 'parquet');
+  const { kind, packing } = fileKind(file);
+  return mayBeDataset(file) && (packing !== undefined || kind === 'parquet');
 }

@@ -25,7 +25,7 @@ export interface RowPlace {
 export async function showRow({ file, row, lineOf, gone }: RowPlace, from?: vscode.ViewColumn): Promise<void> {
   const asRows = isShownAsRows(file);
   // The document of such a file has a row a line, but for JSON lines, which are as they are in the file.
-  const line = asRows && !/\.jsonl\.gz$/i.test(file) ? row + 1 : await lineOf();
+  const line = asRows && !/\.jsonl\.(gz|zst)$/i.test(file) ? row + 1 : await lineOf();
   const uri = asRows ? rowsUri(file) : vscode.Uri.file(file);
   const lines = line !== null && asRows ? (await vscode.workspace.openTextDocument(uri)).lineCount - 1 : Infinity;
   if (line === null || line > lines) {

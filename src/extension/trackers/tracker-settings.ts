@@ -1,7 +1,18 @@
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { type Places, placesOf, reportToOf, TRACKER_LABELS, trackersOf, type Variables } from '../../core/trackers/index.js';
+import {
+  type Places,
+  placesOf,
+  reportToOf,
+  type Secret,
+  type ServerName,
+  serversIn,
+  TRACKER_LABELS,
+  trackersOf,
+  type Variables,
+  withSecrets,
+} from '../../core/trackers/index.js';
 import { network } from '../network.js';
 import { setting } from '../settings.js';
 import { showInformation } from '../messages.js';
@@ -15,27 +26,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   WANDB_PROJECT: 'trackers.wandb.project',
   WANDB_ENTITY: 'trackers.wandb.entity',
 };
-
-/** Servers that want to know who sends: where they are, and by which variables one says so. */
-const SERVERS = {
-  mlflow: {
-    address: 'MLFLOW_TRACKING_URI',
-    user: 'MLFLOW_TRACKING_USERNAME',
-    password: 'MLFLOW_TRACKING_PASSWORD',
-    token: 'MLFLOW_TRACKING_TOKEN',
-  },
-  trackio: { address: 'TRACKIO_SERVER_URL', user: undefined, password: undefined, token: 'TRACKIO_WRITE_TOKEN' },
-} as const;
-type ServerName = keyof typeof SERVERS;
-
-/** What is stored for a server. */
-interface Secret {
-  readonly user: string;
-  readonly secret: string;
-}
-
-const originOf = (address: string | undefined): string | undefined =>
-  address !== undefined && URL.canParse(address) ? new URL(address).origin : undefined;
 
 /** Where trackers are and what is shown to them, by settings, VS Code's secret storage and the environment, in this order. */
 export class TrackerSettings {
@@ -52,18 +42,7 @@ export class TrackerSettings {
 
   /** All of them, for the process that sends. A secret of the environment is for the server of the environment. */
   async variables(): Promise<Variables> {
-    const places = this.places;
-    const found: Record<string, string | undefined> = { ...places };
-    for (const [name, { address, user, password, token }] of Object.entries(SERVERS)) {
-      const origin = originOf(places[address]);
-      if (origin === undefined) continue;
-      const stored = await this.#stored(name as ServerName, origin);
-      if (stored === undefined && origin === originOf(process.env[address])) continue;
-      for (const variable of [user, password, token]) if (variable !== undefined) found[variable] = '';
-      if (stored === undefined) continue;
-      if (user !== undefined && stored.user !== '') Object.assign(found, { [user]: stored.user, [password]: stored.secret });
-      else found[token] = stored.secret;
-    }
+    const found = await withSecrets(this.places, process.env, (name, origin) => this.#stored(name, origin));
     const { proxy } = network();
     // The process knows nothing of VS Code's settings.
     return proxy === undefined || proxy === '' ? found : { ...found, https_proxy: proxy, http_proxy: proxy };
@@ -87,10 +66,7 @@ export class TrackerSettings {
 
   /** Asks for what a server wants to see, and stores it; an empty answer removes it. */
   async ask(): Promise<void> {
-    const servers = (Object.keys(SERVERS) as ServerName[]).flatMap((name) => {
-      const origin = originOf(this.places[SERVERS[name].address]);
-      return origin === undefined ? [] : [{ label: TRACKER_LABELS[name], description: origin, name, origin }];
-    });
+    const servers = serversIn(this.places).map((server) => ({ ...server, label: TRACKER_LABELS[server.name], description: server.origin }));
     if (servers.length === 0) {
       const advice = 'set wishbone.trackers.mlflow.uri or wishbone.trackers.trackio.serverUrl first';
       throw new WishboneError('no tracker has an address yet', 'settings', advice);
@@ -101,11 +77,11 @@ export class TrackerSettings {
         : await vscode.window.showQuickPick(servers, { title: 'Tracker', placeHolder: 'The server that it is for' });
     if (picked === undefined) return;
     const { name, origin, label } = picked;
-    const ask = (prompt: string, password: boolean): Thenable<string | undefined> =>
-      vscode.window.showInputBox({ title: `${label} at ${origin}`, prompt, password, ignoreFocusOut: true });
-    const user = name === 'mlflow' ? await ask('User name; empty for a token', false) : '';
+    const ask = (what: string, prompt: string, password: boolean): Thenable<string | undefined> =>
+      vscode.window.showInputBox({ title: `${what} for ${label} at ${origin}`, prompt, password, ignoreFocusOut: true });
+    const user = name === 'mlflow' ? await ask('User Name', 'Empty where a token is enough', false) : '';
     if (user === undefined) return;
-    const secret = await ask(`${user === '' ? 'Token' : 'Password'}; empty removes what is stored`, true);
+    const secret = await ask(user === '' ? 'Token' : 'Password', 'Empty removes what is stored', true);
     if (secret === undefined) return;
     if (secret === '') await this.secrets.delete(keyOf(name, origin));
     else await this.secrets.store(keyOf(name, origin), JSON.stringify({ user, secret } satisfies Secret));

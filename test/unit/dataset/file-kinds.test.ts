@@ -14,19 +14,20 @@ import {
 } from '../../../src/core/dataset/file-kinds.js';
 
 test('a name says what a file is, in whatever case, compressed or not', () => {
-  assert.deepEqual(fileKind('/a.b/Pairs.v2.JSONL.gz'), { stem: 'Pairs.v2', kind: 'jsonl', gzip: true });
-  assert.deepEqual(fileKind('pairs.parquet'), { stem: 'pairs', kind: 'parquet', gzip: false });
-  assert.deepEqual(fileKind('pairs.gz'), { stem: 'pairs', kind: undefined, gzip: true });
-  assert.deepEqual(fileKind('jsonl'), { stem: 'jsonl', kind: undefined, gzip: false });
+  assert.deepEqual(fileKind('/a.b/Pairs.v2.JSONL.gz'), { stem: 'Pairs.v2', kind: 'jsonl', packing: 'gz' });
+  assert.deepEqual(fileKind('pairs.parquet'), { stem: 'pairs', kind: 'parquet', packing: undefined });
+  assert.deepEqual(fileKind('pairs.gz'), { stem: 'pairs', kind: undefined, packing: 'gz' });
+  assert.deepEqual(fileKind('jsonl'), { stem: 'jsonl', kind: undefined, packing: undefined });
+  assert.deepEqual(fileKind('pairs.csv.ZST'), { stem: 'pairs', kind: 'csv', packing: 'zst' });
   assert.deepEqual([separatorOf('a.CSV'), separatorOf('a.tsv.gz'), separatorOf('a.json')], [',', '\t', undefined]);
   assert.deepEqual([isKind('a.json.gz', 'json'), isPlainKind('a.json.gz', 'json'), isPlainKind('a.json', 'json')], [true, false, true]);
 });
 
 test('every ending is one that is read, and is named', () => {
   for (const ending of DATASET_ENDINGS) assert.ok(mayBeDataset(`pairs.${ending}`), ending);
-  assert.ok(!mayBeDataset('pairs.parquet.gz'));
+  assert.ok(!mayBeDataset('pairs.parquet.gz') && !mayBeDataset('pairs.parquet.zst'));
   for (const kind of Object.keys(FILE_KINDS)) assert.ok(KINDS_TEXT.includes(`.${kind}`), kind);
-  assert.equal(KINDS_TEXT, '.jsonl, .json, .csv or .tsv, also gzipped, or .parquet');
+  assert.equal(KINDS_TEXT, '.jsonl, .json, .csv or .tsv, also in gzip or Zstandard, or .parquet');
 });
 
 test('the menus of VS Code are for these files, but for .json files that are known to be something else', () => {

@@ -218,7 +218,8 @@ const cases: readonly Case[] = [
     advice: /Excel.*CSV/,
     where: '',
   },
-  { name: 'zstd called .jsonl', content: bytes(0x28, 0xb5, 0x2f, 0xfd, 4), what: /zstd-compressed/, advice: /unpack/, where: '' },
+  { name: 'zstd that ends', content: bytes(0x28, 0xb5, 0x2f, 0xfd, 4), what: /zstd data ends too early/, advice: /cut off/, where: '' },
+  { name: 'zstd in gzip', content: gzipSync(bytes(0x28, 0xb5, 0x2f, 0xfd, 4)), what: /zstd-compressed twice/, advice: /unpack/, where: '' },
   {
     name: 'xz called .csv',
     content: bytes(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0),

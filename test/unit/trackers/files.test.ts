@@ -1,6 +1,6 @@
 // What is written for Trackio and W&B. Their own programs read it in test/cli/trackers.test.ts.
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { crc32 } from 'node:zlib';
@@ -190,4 +190,36 @@ test('a tracker that fails holds up no other', async (t) => {
       ['wandb', true],
     ],
   );
+});
+
+test('a run folder from elsewhere has nothing written outside itself', async (t) => {
+  const { folder, there, track } = await begin(t, 'wandb');
+  const victim = path.join(there, 'victim');
+  await writeFile(victim, 'as it was');
+  await append(folder, startLine(), ...steps(1, 3));
+  await track();
+  const { file } = await offline(folder);
+  const recordFile = path.join(folder, 'trackers', 'wandb.json');
+  const record = JSON.parse(await readFile(recordFile, 'utf8')) as { remote: object };
+  await rm(file);
+  await symlink(victim, file);
+  await append(folder, startLine({ resumedFrom: 3 }), stepLine(4), finishedLine());
+  assert.equal((await track())?.[0]?.complete, false);
+  await rm(file);
+  for (const remote of [{ id: '../../../../victim' }, { folder: '../../..' }, { bytes: '-1' }, { bytes: 'x' }]) {
+    await writeFile(recordFile, JSON.stringify({ ...record, complete: false, remote: { ...record.remote, ...remote } }));
+    await track();
+  }
+  assert.equal(await readFile(victim, 'utf8'), 'as it was');
+  assert.deepEqual((await readdir(there)).sort(), ['victim']);
+});
+
+test('a run that is removed while it is sent stays removed', async (t) => {
+  const { folder, track } = await begin(t, 'wandb');
+  await append(folder, startLine(), ...steps(1, 3));
+  const sending = track();
+  await rm(folder, { recursive: true, maxRetries: 10, retryDelay: 5 });
+  await sending.catch(() => undefined);
+  await track();
+  await assert.rejects(stat(folder));
 });

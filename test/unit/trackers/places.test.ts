@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { mlflowAuthorization, placesOf, trackioToken, type Variables } from '../../../src/core/trackers/places.js';
-import { askFor, readAsked, trackersOf } from '../../../src/core/trackers/index.js';
+import { askFor, readAsked, type Secret, serversIn, trackersOf, withSecrets } from '../../../src/core/trackers/index.js';
 import { temporaryFolder } from '../run/support.js';
 import { trackedFolder } from './support.js';
 
@@ -96,4 +96,27 @@ test('report_to as transformers has it', () => {
   assert.deepEqual(trackersOf(['tensorboard', 'wandb', 'mlflow', 'wandb']), ['mlflow', 'wandb']);
   assert.deepEqual(trackersOf('none'), []);
   assert.deepEqual(trackersOf(undefined), []);
+});
+
+test('what is stored for a server, or given for it in the environment, is laid over the environment; nothing of another server', async () => {
+  const environment = { MLFLOW_TRACKING_URI: 'https://a.example.org', MLFLOW_TRACKING_TOKEN: 'of a' };
+  const stored =
+    (secrets: Readonly<Record<string, Secret>>) =>
+    async (name: string, origin: string): Promise<Secret | undefined> =>
+      secrets[`${name} ${origin}`];
+  const shown = async (uri: string, secrets: Readonly<Record<string, Secret>>): Promise<string | undefined> => {
+    const variables = await withSecrets({ ...environment, MLFLOW_TRACKING_URI: uri }, environment, stored(secrets));
+    return mlflowAuthorization({ uri: new URL(uri).origin, experiment: 'e' }, { ...environment, ...variables });
+  };
+  assert.equal(await shown('https://a.example.org/base', {}), 'Bearer of a');
+  assert.equal(await shown('https://b.example.org', {}), undefined);
+  assert.equal(await shown('https://b.example.org', { 'mlflow https://a.example.org': { user: '', secret: 'x' } }), undefined);
+  assert.equal(await shown('https://b.example.org', { 'mlflow https://b.example.org': { user: '', secret: 'of b' } }), 'Bearer of b');
+  const named = { 'mlflow https://a.example.org': { user: 'u', secret: 'p' } };
+  assert.equal(await shown('https://a.example.org', named), `Basic ${btoa('u:p')}`);
+  const trackio = await withSecrets({ TRACKIO_SERVER_URL: 'http://t:1' }, {}, stored({ 'trackio http://t:1': { user: '', secret: 'w' } }));
+  assert.equal(trackio['TRACKIO_WRITE_TOKEN'], 'w');
+  assert.deepEqual(serversIn({ MLFLOW_TRACKING_URI: 'no address', TRACKIO_SERVER_URL: 'http://t:1/x' }), [
+    { name: 'trackio', origin: 'http://t:1' },
+  ]);
 });

@@ -32,6 +32,10 @@ class CudaBackend final : public Backend {
     DType activation_dtype() const override { return DType::bf16; }
 
 #include "backend/overrides.inc"
+    void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
+                      bool keeps) override;
+    void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out, Tensor w,
+                                     Tensor gate_up, Activation activation) override;
     std::string fp8_problem() const override;
     void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x) override;
     void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor) override;

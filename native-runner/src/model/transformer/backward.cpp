@@ -8,17 +8,19 @@ void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTenso
                                    const DeviceBin& bin, std::int64_t index) {
     const Tensor delta = activation(work.narrow, {bin.tokens, config.hidden_size});
     if (recompute == Recompute::none) return;
+    const Gates gates{.stay = true, .go_on = static_cast<bool>(weights.base.after_mlp)};
+    Operand product;
     if (recompute == Recompute::mlp) {
         const Operand x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp,
                                 weights.adapters.gate_up);
-        project(layer.gate_up, x, gate_up_of(weights, layer));
+        product = gate(weights, layer, x, gates);
     } else {
         const Operand x = enter(layer.input, layer.attention_inv_rms, layer.input, {},
                                 weights.base.before_attention, weights.adapters.qkv);
         attend(weights, layer, x, bin, index);
-        project_and_gate(weights, layer, layer.input, layer.attention, delta);
+        product = project_and_gate(weights, layer, layer.input, layer.attention, delta, gates);
     }
-    if (weights.base.after_mlp) finish_mlp(weights, layer, delta);
+    if (gates.go_on) finish_mlp(weights, layer, product, delta);
 }
 
 Transformer::Impl::LayerGradients Transformer::Impl::d_layer(const GradientView& gradients,
@@ -98,10 +100,10 @@ void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerGra
     const Tensor d_product = activation(work.wide2, {rows, feed_forward});
     OutGradient d_down{before_norm(d_stream, layer.mlp_out, layer.mlp_out_inv_rms, weights.base.after_mlp,
                                    d_weights.base.after_mlp)};
-    input_backward(d_product, d_down, down_of(weights, layer), d_weights.base.down);
     OutGradient d_gate_up;
     Operand product;
     if (is_fused) {
+        input_backward(d_product, d_down, down_of(weights, layer), d_weights.base.down);
         d_gate_up.rows = in_fp8(work.fp8_rows, rows, 2 * feed_forward);
         if (d_weights.base.gate_up.weight) {
             d_gate_up.columns = in_fp8(work.fp8_d_gates, 2 * feed_forward, fp8_padded(rows));
@@ -112,7 +114,13 @@ void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerGra
     } else {
         product.x = activation(work.wide, {rows, feed_forward});
         d_gate_up.d_out = layer.gate_up;
-        backend.glu_backward(d_gate_up.d_out, product.x, d_product, layer.gate_up, config.activation);
+        if (!is_fp8 && !weights.adapters.down) {
+            backend.gated_linear_backward_input(d_gate_up.d_out, product.x, d_product, d_down.d_out,
+                                                weights.base.down.weight, layer.gate_up, config.activation);
+        } else {
+            input_backward(d_product, d_down, down_of(weights, layer), d_weights.base.down);
+            backend.glu_backward(d_gate_up.d_out, product.x, d_product, layer.gate_up, config.activation);
+        }
     }
     weight_backward(d_weights.base.down, d_weights.adapters.down, d_down, product, down_of(weights, layer),
                     d_weights.adds);

@@ -70,9 +70,10 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
         backend.attention(attention, statistic(all_lse, {shape.query_heads, total}), cache.rows(i, 0, total),
                           *view.mask, view.shape);
         delta = activation(work.narrow, {count, hidden});
-        project_and_gate(weights, layer, stream, attention.slice(start, total), delta);
+        const Operand product = project_and_gate(weights, layer, stream, attention.slice(start, total), delta,
+                                                 {.stay = false, .go_on = true});
         stream = layer.middle;
-        finish_mlp(weights, layer, delta);
+        finish_mlp(weights, layer, product, delta);
     }
     const Tensor last = activation(passing.last, {count, hidden}),
                  normed = activation(passing.hidden, {count, hidden});

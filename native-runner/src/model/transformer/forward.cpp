@@ -30,9 +30,12 @@ Tensor Transformer::Impl::forward_hidden(const ModelView& model, DeviceBin& bin,
             backend.gather_rows(stream, layer.input, bin.read_row);
         }
         delta = activation(work.narrow, {rows, hidden});
-        project_and_gate(weights, layer, stream, attention, delta);
+        // The last layer's gates are never computed again.
+        const bool stay = &activations == &kept && (recompute == Recompute::none || i + 1 == config.layers);
+        const Operand product =
+            project_and_gate(weights, layer, stream, attention, delta, {.stay = stay, .go_on = true});
         stream = layer.middle;
-        finish_mlp(weights, layer, delta);
+        finish_mlp(weights, layer, product, delta);
     }
     const Tensor last = activation(activations.last, {bin.rows, hidden});
     const Tensor normed = activation(activations.hidden, {bin.rows, hidden});

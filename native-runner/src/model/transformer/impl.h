@@ -168,13 +168,22 @@ struct Transformer::Impl {
     void attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
                 const DeviceBin& bin, std::int64_t index);
 
-    /// From attention to the gates of the MLP. `stream` and `attention`: the rows that go on. `delta` is
-    /// scratch.
-    void project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
-                          const Tensor& attention, const Tensor& delta);
+    /// What becomes of the gates of an MLP: they stay, for the backward pass; they go on, to the MLP's second linear layer.
+    struct Gates {
+        bool stay, go_on;
+    };
 
-    /// From the gates to what the MLP adds to the stream.
-    void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Tensor& delta);
+    /// The gates, and what the gated unit makes of them where they go on.
+    Operand gate(const LayerWeights& weights, const LayerTensors& layer, const Operand& x, Gates gates);
+
+    /// From attention to the gated unit of the MLP, whose output it returns. `stream` and `attention`: the rows that go on. `delta`
+    /// is scratch.
+    Operand project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
+                             const Tensor& attention, const Tensor& delta, Gates gates);
+
+    /// From the gated unit to what the MLP adds to the stream.
+    void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Operand& product,
+                    const Tensor& delta);
 
     // ---- products.cpp ----
 

@@ -89,27 +89,42 @@ void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& 
     backend.attention(layer.attention, layer.lse, qkv, *view.mask, view.shape);
 }
 
-void Transformer::Impl::project_and_gate(const LayerWeights& weights, const LayerTensors& layer,
-                                         const Tensor& stream, const Tensor& attention, const Tensor& delta) {
+Transformer::Impl::Operand Transformer::Impl::project_and_gate(const LayerWeights& weights,
+                                                               const LayerTensors& layer,
+                                                               const Tensor& stream, const Tensor& attention,
+                                                               const Tensor& delta, Gates gates) {
     leave(delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
           attention_out_of(weights, layer), weights.base.after_attention);
     const Operand x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp,
                             weights.adapters.gate_up);
-    project(layer.gate_up, x, gate_up_of(weights, layer));
+    return gate(weights, layer, x, gates);
 }
 
-void Transformer::Impl::finish_mlp(const LayerWeights& weights, const LayerTensors& layer,
-                                   const Tensor& delta) {
+Transformer::Impl::Operand Transformer::Impl::gate(const LayerWeights& weights, const LayerTensors& layer,
+                                                   const Operand& x, Gates gates) {
     const std::int64_t count = layer.gate_up.rows(), width = config.intermediate_size;
+    const AdaptedLinear linear = gate_up_of(weights, layer);
     const bool is_fp8 = precision == Precision::fp8;
     Operand product;
-    if (!is_fp8 || weights.adapters.down) product.x = activation(work.wide, {count, width});
+    if (gates.go_on && (!is_fp8 || weights.adapters.down)) product.x = activation(work.wide, {count, width});
+    if (!is_fp8 && !linear.adapter && !linear.base.bias && !linear.base.scale) {
+        backend.gated_linear(product.x, layer.gate_up, x.x, linear.base.weight, config.activation,
+                             gates.stay);
+        return product;
+    }
+    project(layer.gate_up, x, linear);
+    if (!gates.go_on) return {};
     if (is_fp8) {
         product.rows = in_fp8(work.fp8_rows, count, width);
         backend.fp8_glu(product.rows, product.x, layer.gate_up, config.activation);
     } else {
         backend.glu(product.x, layer.gate_up, config.activation);
     }
+    return product;
+}
+
+void Transformer::Impl::finish_mlp(const LayerWeights& weights, const LayerTensors& layer,
+                                   const Operand& product, const Tensor& delta) {
     leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, down_of(weights, layer),
           weights.base.after_mlp);
 }

@@ -1,7 +1,8 @@
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import path from 'node:path';
 import { isTerminal } from '../../events/events.js';
-import { PRIVATE_FILE, PRIVATE_FOLDER } from '../../files/atomic-file.js';
+import { PRIVATE_FILE, PRIVATE_FOLDER, cannotWrite, writeFileAtomically } from '../../files/atomic-file.js';
 import type { WandbPlace } from '../asked.js';
 import { pointOf, rewritten } from '../points.js';
 import type { Ending, Shipment, Tracker, TrackerContext } from '../tracker.js';
@@ -48,8 +49,11 @@ export class WandbTracker implements Tracker {
     this.#place = place;
     this.#context = context;
     const { id, folder, bytes, records, rows } = context.remote;
-    if (id !== undefined && folder !== undefined && /^offline-run-\d{8}_\d{6}-\w+$/.test(folder))
-      this.#written = { id, folder, bytes: Number(bytes), records: Number(records), rows: Number(rows) };
+    const counts = [bytes, records, rows].map(Number);
+    // What the record says of files may come from anywhere.
+    const isOurs = id === this.#id && folder !== undefined && /^offline-run-\d{8}_\d{6}-[0-9a-f]+$/.test(folder);
+    if (!isOurs || !counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return;
+    this.#written = { id, folder, bytes: Number(bytes), records: Number(records), rows: Number(rows) };
   }
 
   async send({ events, run, card, crashed }: Shipment): Promise<Readonly<Record<string, string>> | undefined> {
@@ -80,8 +84,8 @@ export class WandbTracker implements Tracker {
         records.push(configRecord({ ...run.parameters, ...git, device, backend, 'model/num_parameters': parameters }));
       } else if (isTerminal(event)) {
         if (event.type === 'finished' && card !== undefined) {
-          await mkdir(path.join(own, 'files'), { recursive: true, mode: PRIVATE_FOLDER });
-          await writeFile(path.join(own, 'files', CARD), card, { mode: PRIVATE_FILE });
+          await makeFolders(path.dirname(own), own, path.join(own, 'files'));
+          await writeFileAtomically(path.join(own, 'files', CARD), (handle) => handle.writeFile(card));
           records.push(fileRecord(CARD));
         }
         ending = exitRecord(EXIT_CODES[event.type], Math.round(seconds(event.time)));
@@ -93,22 +97,35 @@ export class WandbTracker implements Tracker {
     return Object.fromEntries(Object.entries(this.#written).map(([name, value]) => [name, String(value)]));
   }
 
+  get #id(): string {
+    return this.#context.key.slice(0, 12);
+  }
+
   #begun(time: string): Written {
-    const id = this.#context.key.slice(0, 12);
+    const id = this.#id;
     const stamp = new Date(time).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_');
     return { id, folder: `offline-run-${stamp}-${id}`, bytes: 0, records: 0, rows: 0 };
   }
 }
 
+/** Each in one that is there: a run that was removed is not made again. */
+async function makeFolders(...folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await mkdir(folder, { mode: PRIVATE_FOLDER }).catch(() => undefined);
+}
+
 async function write(own: string, before: Written, records: readonly RecordOf[], ending: RecordOf | undefined): Promise<Written> {
-  await mkdir(own, { recursive: true, mode: PRIVATE_FOLDER });
+  await makeFolders(path.dirname(own), own);
   const file = path.join(own, `run-${before.id}.wandb`);
   const encoded = records.map((make, at) => make(before.records + at + 1).encoded());
   const head = before.bytes === 0 ? LOG_HEADER : Buffer.alloc(0);
   const body = Buffer.concat([head, framed(encoded, before.bytes + head.length)]);
   const bytes = before.bytes + body.length;
   const end = ending === undefined ? Buffer.alloc(0) : framed([ending(before.records + records.length + 1).encoded()], bytes);
-  const handle = await open(file, before.bytes === 0 ? 'w' : 'r+', PRIVATE_FILE);
+  // Never through a link: what is there is cut.
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW | (before.bytes === 0 ? constants.O_CREAT : 0);
+  const handle = await open(file, flags, PRIVATE_FILE).catch((error: unknown) => {
+    throw cannotWrite(file, error);
+  });
   try {
     await handle.truncate(before.bytes);
     const all = Buffer.concat([body, end]);

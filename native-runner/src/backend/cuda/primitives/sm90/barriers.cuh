@@ -65,6 +65,30 @@ __device__ __forceinline__ void fence_proxy_async() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
+/// This block's place in its cluster.
+__device__ __forceinline__ int cluster_rank() {
+    std::uint32_t rank;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return static_cast<int>(rank);
+}
+/// Arrives at the barrier at the same place in another block of the cluster, or in this one. What this thread wrote before is not
+/// made known there: release.cluster would wait for all its writes to reach the whole card.
+__device__ __forceinline__ void mbarrier_arrive_in(std::uint32_t barrier, int rank) {
+    asm volatile(
+        "{\n"
+        ".reg .b32 there;\n"
+        "mapa.shared::cluster.u32 there, %0, %1;\n"
+        "mbarrier.arrive.shared::cluster.b64 _, [there];\n"
+        "}" ::"r"(barrier),
+        "r"(rank)
+        : "memory");
+}
+/// Waits for all threads of the cluster; whole warps.
+__device__ __forceinline__ void cluster_sync() {
+    asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
+                     : "memory");
+}
+
 /// Registers a thread of this warpgroup, a multiple of 8 from 24 to 256; the kernel has a launch bound.
 template <int Registers>
 __device__ __forceinline__ void register_alloc() {

@@ -30,21 +30,22 @@ inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
 }
 
 /// The map of a contiguous bf16 tensor [size2, size1, size0] from which boxes [box2, box1, box0] are copied
-/// to shared memory, rows of box0 elements in the 128-byte swizzle (box0 * 2 <= 128). Places of a box outside
-/// the tensor are filled with zero by loads and left alone by stores. `base` is 16-byte aligned and so is a
+/// to shared memory and back, rows of box0 elements in the 128-byte swizzle (box0 * 2 <= 128) or in another one. Places of a box
+/// outside the tensor are filled with zero by loads and left alone by stores. `base` is 16-byte aligned and so is a
 /// row of size0 elements. Throws Error(internal).
 inline CUtensorMap encode_tensor_3d(const void* base, std::uint64_t size0, std::uint64_t size1,
                                     std::uint64_t size2, std::uint32_t box0, std::uint32_t box1,
-                                    std::uint32_t box2) {
+                                    std::uint32_t box2,
+                                    CUtensorMapSwizzle swizzle = CU_TENSOR_MAP_SWIZZLE_128B) {
     const cuuint64_t sizes[3] = {size0, size1, size2};
     const cuuint64_t strides[2] = {size0 * sizeof(__nv_bfloat16), size0 * size1 * sizeof(__nv_bfloat16)};
     const cuuint32_t box[3] = {box0, box1, box2};
     const cuuint32_t element_strides[3] = {1, 1, 1};
     CUtensorMap map;
-    const CUresult result = tensor_map_encoder()(
-        &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(base), sizes, strides, box,
-        element_strides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    const CUresult result =
+        tensor_map_encoder()(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(base), sizes,
+                             strides, box, element_strides, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
+                             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     check(result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue, "cuTensorMapEncodeTiled");
     return map;
 }
