@@ -13,12 +13,14 @@ await main(async () => {
   try {
     const script = path.join(root, 'scripts', 'gpu', 'several-gpus.mjs');
     await run(process.execPath, ['--import', 'tsx', script, '--out', path.join(folder, 'cases'), '--devices', values.devices]);
-    const small = ['--out', path.join(folder, 'made'), '--model', '/tmp/models/llama-1b', '--capacity', '4096', '--batch-size', '64'];
-    for (const [name, more] of [
-      ['processes', ['--pairs', '1280']],
-      ['resume', ['--pairs', '1280', '--save-steps', '8', '--devices', '4']],
-    ])
-      await rename(await runFolder([...small, ...more]), path.join(folder, name));
+    const small = ['--out', path.join(folder, 'made'), '--pairs', '1280', '--batch-size', '64', '--capacity', '4096'];
+    for (const [name, shape, more] of [
+      ['processes', 'llama-1b', []],
+      ['resume', 'tiny', ['--save-steps', '8']],
+    ]) {
+      const made = await runFolder([...small, '--shape', shape, '--model', `/tmp/models/${shape}`, ...more]);
+      await rename(made, path.join(folder, name));
+    }
     await rm(path.join(folder, 'made'), { recursive: true });
     await run('tar', ['cJf', path.resolve(values.out), '-C', folder, '.']);
   } finally {

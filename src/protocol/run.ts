@@ -314,6 +314,7 @@ export const RUN_REQUESTS = [
   'keep-open',
   'copy-command',
   'cancel-why',
+  'explain',
 ] as const;
 export type RunPageRequest = (typeof RUN_REQUESTS)[number];
 export type RunPageMessage =

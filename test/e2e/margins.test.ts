@@ -166,6 +166,10 @@ step('a list of pairs leads to the row in the table, and to the curve', async ()
   await frame.locator('.pair h2', { hasText: `Row ${row}` }).waitFor();
   await until('the keys are there', async () => (await frame.locator('.line.active .row-number').innerText()) === row);
   assert.match(await frame.locator('.line.active').locator(`.cell:nth-child(${MARGIN})`).innerText(), /^−\d/);
+  await until('it is in view', async () => {
+    const [line, grid] = [await frame.locator('.line.active').boundingBox(), await frame.locator('.grid').boundingBox()];
+    return line !== null && grid !== null && line.y > grid.y && line.y + line.height <= grid.y + grid.height;
+  });
   await workbench.screenshot('margins-row');
 });
 

@@ -26,6 +26,7 @@ before(async () => {
   workbench = session.workbench;
   await madeRun('risen', true);
   await madeRun('without', false);
+  await warnedRun('warned');
   await trainedRun('fallen');
   await workbench.open(session.url);
   await workbench.page.setViewportSize({ width: 1200, height: 1000 });
@@ -44,6 +45,15 @@ async function trainedRun(name: string): Promise<void> {
   const runs = ['--runs', join(workspace, '.wishbone/runs')];
   const trained = await outcome(process.execPath, [join(import.meta.dirname, '../../dist/cli.js'), 'train', ...data, ...options, ...runs]);
   assert.equal(trained.code, 0, trained.stderr);
+}
+
+/** A run whose log tells that chosen responses become unlikely. */
+async function warnedRun(name: string): Promise<void> {
+  const steps = 60;
+  const lines = Array.from({ length: steps }, (_, i) => stepLine(i + 1, { steps, 'logps/chosen': -100 - 5 * i }));
+  await makeRun(session.workspace, name, {
+    events: startLine({ steps }) + lines.join('') + eventLine('finished', { steps, seconds: 9 }),
+  });
 }
 
 /** A run whose chosen responses became more likely. */
@@ -134,4 +144,13 @@ step('what did not fall gets no advice, and a run without a record says so', asy
   await without.locator('.why-state', { hasText: 'The run has no record of its pairs' }).waitFor();
   assert.equal(await without.locator('.why-answer:visible').count(), 0);
   await workbench.screenshot('why-none');
+});
+
+step('the warning that chosen responses become unlikely leads there', async () => {
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Open Run');
+  await workbench.pick('warned');
+  const frame = await workbench.webview('main#run .notice.warn');
+  await frame.locator('.notice.warn vscode-button', { hasText: 'Why Did They Fall?' }).click();
+  await (await page()).locator('.why-state', { hasText: 'The run has no record of its pairs' }).waitFor();
 });

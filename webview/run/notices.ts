@@ -37,7 +37,8 @@ function advicesOf(status: RunStatus, kind: RunWarning['kind'], ask: Ask): HTMLE
   const both = createButton({ label: 'Stop and Export Best', appearance: 'primary', onClick: () => ask('stop-and-export-best') });
   // Once the run has ended, how it ended is told with what can be done with its best.
   const ofBest = kind === 'overfitting' && live && status.best?.kept === true ? [both] : [];
-  return [actions(...ofBest, ...(live ? [stop] : []), duplicateButton(ask))];
+  const why = createButton({ label: 'Why Did They Fall?', onClick: () => ask('explain') });
+  return [actions(...ofBest, ...(live ? [stop] : []), ...(kind === 'collapse' ? [why] : []), duplicateButton(ask))];
 }
 
 /** To have the model of the best evaluation, or to see it where it is exported already. */

@@ -91,8 +91,9 @@ export class Pairs {
   /** Takes over whose pairs they are. */
   show(folder: string): void {
     if (folder === this.#folder) return;
+    // The curve of a pair may have come before the page was drawn for the first time.
+    if (this.#folder !== '') this.#curve.leave();
     this.#folder = folder;
-    this.#curve.leave();
     if (this.root.open) this.#ask({ step: null });
   }
 

@@ -41,6 +41,8 @@ export class PairGrid {
   #rest: ReturnType<typeof setTimeout> | undefined;
   #count = 0;
   #active = 0;
+  /** Height that lines were last seen in. */
+  #seenHeight = 0;
   /** Margins of a run are shown. */
   #hasRun = false;
   #how: TableQuery = { filter: '', sort: null, unit: 'characters' };
@@ -55,7 +57,13 @@ export class PairGrid {
     this.root.addEventListener('keydown', (event) => this.#onKey(event));
     this.#body.addEventListener('click', (event) => this.#onClick(event));
     this.#body.addEventListener('dblclick', () => this.actions.onOpen());
-    new ResizeObserver(() => this.#resize()).observe(this.root);
+    new ResizeObserver(() => {
+      const wasSeen = this.#isSeen(this.#seenHeight);
+      this.#resize();
+      this.#seenHeight = this.#viewHeight;
+      // A pane that opens below hides no line that the keys are at.
+      if (wasSeen && !this.#isSeen(this.#seenHeight)) this.#goTo(this.#active);
+    }).observe(this.root);
   }
 
   /** The line that the keys are at; undefined while it has not come. */
@@ -145,6 +153,12 @@ export class PairGrid {
     this.#scroll.resize(this.#count * LINE, this.#viewHeight);
     this.#body.style.height = `${this.#scroll.elementHeight}px`;
     this.#drawAnew();
+  }
+
+  /** Whether the line that the keys are at is in view. */
+  #isSeen(height: number): boolean {
+    const at = this.#active * LINE;
+    return at >= this.#scroll.top && at + LINE <= this.#scroll.top + height;
   }
 
   get #viewHeight(): number {

@@ -1,4 +1,5 @@
 import type { TableColumns, Unit } from './columns.js';
+import { float64 } from './growing.js';
 import { isMarginColumn, type NumberColumn, numberOf } from './query.js';
 
 /** How often the values of a column occur. */
@@ -29,13 +30,13 @@ export function columnHistogram(
   column: NumberColumn,
   unit: Unit,
 ): ColumnHistogram | undefined {
-  const values: number[] = [];
+  const values = float64();
   for (const line of lines) {
     const value = numberOf(columns, line, column, unit);
     if (value !== undefined) values.push(value);
   }
   if (values.length === 0) return undefined;
-  const sorted = Float64Array.from(values).sort();
+  const sorted = values.view.slice().sort();
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
   const { from, width } =
     isMarginColumn(column) && column !== 'seen' ? realClasses(at(OUTSIDE), at(1 - OUTSIDE)) : wholeClasses(column, at);

@@ -3,8 +3,8 @@ import { WishboneError } from '../errors.js';
 import { type PlanPairs, readPlanPairs } from '../plan/index.js';
 import { EVAL_PLAN_FILE, PLAN_FILE } from '../run/folder.js';
 import { readRun } from '../run/index.js';
+import { placeOfFile } from './file-place.js';
 import { samePairs } from './gather.js';
-import { placeOfFile } from './margins.js';
 import { PAIR_RECORD_FILE, PAIR_VALUES, PairRecord } from './record.js';
 import { NO_RECORD_ADVICE, type PairsOf, startsAtReference } from './table.js';
 

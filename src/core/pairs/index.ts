@@ -16,5 +16,6 @@ export { type EvaluatedPairs, readLatestEvaluation } from './evaluated.js';
 export { type JudgedRun, type SeedGroup, seedGroups } from './seeds.js';
 export { compareRuns, type ComparedRun, type RunComparison } from './compare-runs.js';
 export { type Verdicts, verdictsOf, type VerdictTable } from './verdicts.js';
-export { type FileMargins, placeOfFile, readFileMargins, type RowMargins, usesFile } from './margins.js';
+export { placeOfFile, usesFile } from './file-place.js';
+export { type FileMargins, readFileMargins, type RowMargins } from './margins.js';
 export { type CurvePoint, type CurveRequest, type PairCurve, readPairCurve } from './curve.js';

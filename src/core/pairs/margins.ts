@@ -2,7 +2,8 @@ import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { readPlanPairs } from '../plan/index.js';
 import { EVAL_PLAN_FILE, PLAN_FILE } from '../run/folder.js';
-import type { DatasetReference, RunConfig } from '../run/index.js';
+import type { RunConfig } from '../run/index.js';
+import { type FilePlace, placeOfFile } from './file-place.js';
 import { pairsByRow, samePairs } from './gather.js';
 import { PAIR_RECORD_FILE, PAIR_VALUES, PairRecord } from './record.js';
 import { NO_RECORD_ADVICE, type PairsOf, startsAtReference } from './table.js';
@@ -65,33 +66,6 @@ export async function readMargins(folder: string, config: RunConfig, of: PairsOf
   } finally {
     await record.close();
   }
-}
-
-/** Where the rows of a file are among those of a dataset. */
-export interface FilePlace {
-  /** 0-based row of the dataset that is the file's first. */
-  readonly from: number;
-  /** Rows; undefined where that is not known: the dataset is this file alone. */
-  readonly rows: number | undefined;
-  /** How often each of its pairs is taken in an epoch. */
-  readonly weight: number;
-}
-
-/** @returns undefined where the dataset does not have the file */
-export function placeOfFile(dataset: DatasetReference | undefined, file: string): FilePlace | undefined {
-  if (dataset === undefined) return undefined;
-  let from = 0;
-  for (const { path: own, rows, weight } of dataset.files ?? []) {
-    if (path.resolve(own) === path.resolve(file)) return { from, rows, weight };
-    from += rows;
-  }
-  const isAlone = (dataset.files ?? []).length === 0 && path.resolve(dataset.path) === path.resolve(file);
-  return isAlone ? { from: 0, rows: undefined, weight: 1 } : undefined;
-}
-
-/** Whether a run trains on a file, or evaluates it. */
-export function usesFile(config: Pick<RunConfig, 'dataset' | 'eval_dataset'>, file: string): boolean {
-  return placeOfFile(config.dataset, file) !== undefined || placeOfFile(config.eval_dataset, file) !== undefined;
 }
 
 /** A run's margins of the rows of one file, of what it trains on and what it evaluates of it. */

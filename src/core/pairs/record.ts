@@ -11,6 +11,8 @@ const MAGIC = Buffer.from('WBPAIRS\x01', 'latin1');
 const HEADER_BYTES = MAGIC.length + 32 + 32 + 4;
 const BLOCK_HEAD_BYTES = 16;
 const CHECKSUM_BYTES = 4;
+/** Read at once: blocks are small and many, and each wait for the disk may be one behind other work. */
+const CHUNK_BYTES = 2 ** 18;
 /** Numbers of a pair: loss, reward of the chosen response, margin, log-probability of the chosen and of the rejected one. */
 export const PAIR_VALUES = 5;
 /** A block is of one step or evaluation; no plan has so many pairs. */
@@ -96,13 +98,14 @@ export class PairRecord {
    * @throws WishboneError when the file became shorter meanwhile
    */
   async *blocks(wanted: (head: Omit<PairBlock, 'values'>) => boolean = () => true): AsyncGenerator<PairBlock> {
+    const read = chunked(this.#handle);
     for (let at = HEADER_BYTES; at + BLOCK_HEAD_BYTES <= this.#size; ) {
-      const head = parseHead(await readUpTo(this.#handle, at, BLOCK_HEAD_BYTES));
+      const head = parseHead(await read(at, BLOCK_HEAD_BYTES));
       if (head === undefined) return;
       const bytes = BLOCK_HEAD_BYTES + head.count * PAIR_VALUES * 4 + CHECKSUM_BYTES;
       if (bytes > MOST_BLOCK_BYTES || at + bytes > this.#size) return;
       if (wanted(head)) {
-        const block = await readUpTo(this.#handle, at, bytes);
+        const block = await read(at, bytes);
         if (block.length < bytes) {
           throw new WishboneError('the record became shorter while it was read', this.#file, 'try again: the run was resumed meanwhile');
         }
@@ -129,6 +132,19 @@ function parseHead(bytes: Buffer): Omit<PairBlock, 'values'> | undefined {
 function isWhole(bytes: Buffer): boolean {
   const content = bytes.length - CHECKSUM_BYTES;
   return bytes.readUInt32LE(content) === crc32c(bytes.subarray(0, content));
+}
+
+/** Reads bytes of a file that follow each other, more at once than are asked for. */
+function chunked(handle: FileHandle): (at: number, count: number) => Promise<Buffer> {
+  let begin = 0;
+  let chunk: Buffer = Buffer.alloc(0);
+  return async (at, count) => {
+    if (at < begin || at + count > begin + chunk.length) {
+      chunk = await readUpTo(handle, at, Math.max(count, CHUNK_BYTES));
+      begin = at;
+    }
+    return chunk.subarray(at - begin, at - begin + count);
+  };
 }
 
 async function readUpTo(handle: FileHandle, at: number, count: number): Promise<Buffer> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { usesFile } from '../../../core/pairs/margins.js';
+import { usesFile } from '../../../core/pairs/file-place.js';
 import { PAIR_RECORD_FILE } from '../../../core/pairs/record.js';
 import { listRuns, type RunListing } from '../../../core/run/index.js';
 import { showInformation } from '../../messages.js';
