@@ -1,32 +1,23 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
-import { type ConfigFile, configText, isConfigFile, readConfigFile } from '../core/config-file/index.js';
+import { type Command, InvalidArgumentError } from 'commander';
+import { isConfigFile, readConfigFile } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { stopRunner } from '../core/runner/runner.js';
-import { isAtWork, listRun, listRuns, readLabels, type RunListing, RUNS_FOLDER, writeLabels } from '../core/run/index.js';
-import { expandSweep, readSweep, sweepFile, type SweepRecord, type Trial, type TrialRecord, writeSweep } from '../core/sweep/index.js';
+import { RUNS_FOLDER } from '../core/run/index.js';
+import { claimSweep, expandSweep, giveOrder, queueOf, startSweep } from '../core/sweep/index.js';
 import { Exit } from './exit.js';
-import { withInterrupts } from './interrupt.js';
 import { figureCells } from './run-text.js';
-import { StatusLine, table } from './terminal.js';
-
-/** How often a run that goes is looked at. */
-const LOOK_MILLISECONDS = 1000;
+import { type Outcome, SweepQueue } from './sweep-queue.js';
+import { table } from './terminal.js';
 
 interface Options {
   readonly dryRun?: boolean;
   readonly retry?: boolean;
+  readonly pause?: boolean;
   readonly skip?: string;
+  readonly first?: string;
+  readonly parallel: number | 'auto';
+  readonly detach?: boolean;
   readonly json?: boolean;
-}
-
-/** A trial, and what is known of its run. */
-interface Outcome extends TrialRecord {
-  readonly options: Trial['options'];
-  readonly state: string;
-  readonly run: RunListing | undefined;
 }
 
 export function addSweepCommand(program: Command): void {
@@ -34,16 +25,34 @@ export function addSweepCommand(program: Command): void {
     .command('sweep')
     .summary('train once with each of several values of options')
     .description(
-      'Trains the runs of a run config with a "sweep", one after the other. Tokens and reference log-probabilities are computed once and\n' +
-        'shared. What was begun goes on when the same command is given again, whatever ended it: finished runs are passed over, stopped ones\n' +
-        'are resumed. Ctrl-C finishes the step of the run at work, and stops there.',
+      'Trains the runs of a run config with a "sweep", one after the other or several at once. Tokens and reference log-probabilities are\n' +
+        'computed once and shared. What was begun goes on when the same command is given again, whatever ended it: finished runs are passed\n' +
+        'over, stopped ones are resumed. Ctrl-C finishes the step of the runs at work, and stops there.\n' +
+        'While a process works on the sweep, --pause, --skip and --first tell it what to do, and return.',
     )
     .argument('<config>', 'a run config, *.wishbone.json, with a "sweep"')
     .option('--dry-run', 'say which runs there are, and how they stand, and start none')
+    .option('--pause', 'stop the runs at work after their step, and start no more; the same command without it goes on')
     .option('--skip <text>', 'pass over runs whose name contains this, from now on')
+    .option('--first <text>', 'take runs whose name contains this before the others, from now on')
+    .option(
+      '--parallel <n>',
+      'so many runs at once, each with GPUs of its own; auto: one for each GPU that is free, on the CPU one',
+      runsAtOnce,
+      1,
+    )
     .option('--retry', 'do again what failed or was passed over')
+    .option('--detach', 'start the sweep in a process of its own, and return')
     .option('--json', 'print one JSON object at the end')
     .action(sweepCommand);
+}
+
+function runsAtOnce(text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 1000)
+    throw new InvalidArgumentError('Expected a number of runs, 1 to 1000, or auto.');
+  return count;
 }
 
 async function sweepCommand(file: string, options: Options): Promise<void> {
@@ -54,218 +63,86 @@ async function sweepCommand(file: string, options: Options): Promise<void> {
   const trials = expandSweep(config);
   const runsFolder = path.resolve(config.runs ?? RUNS_FOLDER);
   const name = config.name ?? path.basename(config.file).replace(/\.wishbone\.json$/i, '');
-  const sweep = new Sweep(config, name, runsFolder, trials);
-  await sweep.open(options);
-  if (options.dryRun !== true) await sweep.run();
-  await sweep.report(options.json === true, options.dryRun === true);
-}
-
-class Sweep {
-  readonly #file: string;
-  readonly #status = new StatusLine();
-  #trials: TrialRecord[] = [];
-  /** It was begun before: runs may be there that were started and not noted any more. */
-  #wasBegun = false;
-  #isStopped = false;
-
-  constructor(
-    readonly config: ConfigFile,
-    readonly name: string,
-    readonly runsFolder: string,
-    readonly trials: readonly Trial[],
-  ) {
-    this.#file = sweepFile(runsFolder, name);
+  const sweep = new SweepQueue(config, name, runsFolder, trials);
+  checkNamed(
+    options,
+    trials.map((trial) => trial.name),
+    config.file,
+  );
+  const isOrder = options.pause === true || options.skip !== undefined || options.first !== undefined;
+  if (options.dryRun !== true && isOrder && (await queueOf(sweep.file)) !== undefined) {
+    await giveOrder(sweep.file, { pause: options.pause, skip: options.skip, first: options.first });
+    if (options.json) console.log(JSON.stringify({ sweep: name, record: sweep.file, ordered: true }));
+    else console.log('the process that works on the sweep has been told');
+    return;
   }
-
-  /** Takes over how far the sweep is. Runs that the config no longer has are left alone; new ones come to it. */
-  async open({ retry, skip, dryRun }: Options): Promise<void> {
-    const known = await readSweep(this.#file);
-    this.#wasBegun = known !== undefined;
-    const before = new Map(known?.trials.map((trial) => [trial.name, trial]));
-    this.#trials = this.trials.map(({ name }) => {
-      const { folder, skipped } = before.get(name) ?? {};
-      const isSkipped = skip !== undefined && name.includes(skip);
-      const reason = isSkipped ? 'passed over' : retry ? undefined : skipped;
-      // What failed begins anew.
-      return { name, folder: retry && skipped !== undefined ? undefined : folder, skipped: reason };
-    });
-    if (dryRun !== true) await this.#keep();
+  if (options.pause) {
+    throw new WishboneError('no process works on this sweep', config.file, 'there is nothing to pause', ExitCode.usage);
   }
-
-  async run(): Promise<void> {
-    let current: string | undefined;
-    const onInterrupt = (count: number): void => {
-      this.#isStopped = true;
-      if (count === 1)
-        this.#status.note('Stopping after this step; the same command goes on from there. Press Ctrl-C again to end it at once.');
-      if (current !== undefined) void stopRunner(current, { force: count > 1 });
-    };
-    await withInterrupts(onInterrupt, async () => {
-      for (let at = 0; at < this.#trials.length && !this.#isStopped; at++) {
-        const trial = this.#trials[at]!;
-        if (trial.skipped !== undefined) continue;
-        const words = `run ${at + 1} of ${this.#trials.length}: ${trial.name}`;
-        await this.#adopt(at);
-        const state = await stateOf(this.#trials[at]!.folder);
-        if (state === 'finished') continue;
-        const { folder } = this.#trials[at]!;
-        const isAtWorkAlready = folder !== undefined && (await isAtWork(folder));
-        if (!isAtWorkAlready) {
-          this.#status.show(`Starting ${words}`);
-          const started = await this.#start(at, state);
-          if ('problem' in started) {
-            this.#status.note(`${words}: ${started.problem}`);
-            await this.#change(at, { skipped: started.problem });
-            continue;
-          }
-          await this.#change(at, { folder: started.folder });
-        }
-        current = this.#trials[at]!.folder!;
-        // Asked for while it was being started.
-        if (this.#isStopped) await stopRunner(current);
-        await this.#follow(current, words);
-        const end = await listRun(current);
-        if (end.problem === undefined && (end.state === 'failed' || end.state === 'crashed')) {
-          await this.#change(at, { skipped: `${end.state}: see wishbone show ${path.basename(current)}` });
-        }
-        current = undefined;
-      }
-    });
-    this.#status.clear();
+  if (options.dryRun) {
+    await sweep.open(options);
+    return report(sweep, options.json === true, true);
   }
-
-  /** What came of it so far. @throws Exit when runs are left, or came to nothing */
-  async report(json: boolean, isDry: boolean): Promise<void> {
-    const outcomes = await Promise.all(this.#trials.map((trial, at) => this.#outcome(trial, this.trials[at]!)));
-    const left = outcomes.filter(({ state, skipped }) => state !== 'finished' && skipped === undefined).length;
-    if (json) {
-      const trials = outcomes.map(({ name, options, folder, state, skipped, run }) => ({
-        ...{ name, options, folder, state, skipped },
-        figures: run?.problem === undefined ? run?.figures : undefined,
-      }));
-      console.log(JSON.stringify({ sweep: this.name, record: this.#file, left, trials }));
-    } else {
-      const cells = outcomes.map(({ name, state, run, skipped }) => [
-        name,
-        skipped ?? state,
-        ...figureCells(run?.problem === undefined ? run?.figures : undefined),
-      ]);
-      console.log(table(['run', 'state', 'loss', 'margin', 'accuracy'], cells));
-      if (!isDry && left > 0) console.log(`\n${left} left: the same command goes on`);
-    }
-    if (isDry) return;
-    if (this.#isStopped) throw new Exit(ExitCode.interrupted);
-    if (outcomes.some(({ skipped }) => skipped !== undefined && skipped !== 'passed over')) throw new Exit(ExitCode.internal);
-  }
-
-  async #outcome(trial: TrialRecord, { options }: Trial): Promise<Outcome> {
-    const run = trial.folder === undefined ? undefined : await listRun(trial.folder);
-    return { ...trial, options, run, state: run === undefined ? 'not started' : run.problem === undefined ? run.state : 'gone' };
-  }
-
-  /** Takes over a run of this name that was started just before the sweep was ended, and not noted any more. */
-  async #adopt(at: number): Promise<void> {
-    if (!this.#wasBegun || this.#trials[at]!.folder !== undefined) return;
-    const taken = new Set(this.#trials.map(({ folder }) => folder));
-    const found = (await listRuns(this.runsFolder)).find(
-      (run) => run.problem === undefined && run.config.name === this.#runName(at) && !taken.has(run.folder),
-    );
-    if (found !== undefined) await this.#change(at, { folder: found.folder });
-  }
-
-  #runName(at: number): string {
-    return `${this.name} ${this.trials[at]!.name}`.trim().slice(0, 200);
-  }
-
-  /** Starts a trial's run, or resumes it. The run is a process of its own: whatever ends the sweep leaves it alone. */
-  async #start(at: number, state: string | undefined): Promise<{ readonly folder: string } | { readonly problem: string }> {
-    const { folder } = this.#trials[at]!;
-    const isResumed = folder !== undefined && state !== undefined && state !== 'gone';
-    const what = isResumed ? ['--resume', folder] : [await this.#writeConfig(at), '--runs', this.runsFolder];
-    const { execa } = await import('execa');
-    const command = [...process.execArgv, process.argv[1]!, 'train', ...what, '--detach', '--json'];
-    // Of a group of its own: Ctrl-C is for the sweep, which knows what to do.
-    const child = await execa(process.execPath, command, { reject: false, stdin: 'ignore', detached: true });
-    const answer = parsed(child.stdout);
-    if (child.exitCode !== 0 || typeof answer?.['folder'] !== 'string') {
-      const error = answer?.['error'] as { readonly what?: string; readonly advice?: string } | undefined;
-      return {
-        problem:
-          error?.what === undefined ? `could not be started: ${child.stderr.split('\n')[0] ?? ''}` : `${error.what}; ${error.advice ?? ''}`,
-      };
-    }
-    const made = answer['folder'];
-    const labels = await readLabels(made);
-    const tag = tagOf(this.name);
-    if (!labels.tags.includes(tag)) await writeLabels(made, { ...labels, tags: [...labels.tags, tag] });
-    return { folder: made };
-  }
-
-  /** The run config of one trial, kept beside the record. */
-  async #writeConfig(at: number): Promise<string> {
-    const { options } = this.trials[at]!;
-    const { model, dataset, evalDataset, preset, reportTo } = this.config;
-    const folder = path.dirname(this.#file);
-    await mkdir(folder, { recursive: true });
-    const file = path.join(folder, `${String(at + 1).padStart(4, '0')}.wishbone.json`);
-    const own = (section: 'plan' | 'training' | 'runner'): object => ({
-      ...this.config[section],
-      ...Object.fromEntries(
-        Object.entries(options).flatMap(([option, value]) =>
-          option.startsWith(`${section}.`) ? [[option.slice(section.length + 1), value]] : [],
-        ),
-      ),
-    });
-    const settings = {
-      preset,
-      model,
-      dataset,
-      eval_dataset: evalDataset,
-      report_to: reportTo,
-      plan: own('plan'),
-      training: own('training'),
-      runner: own('runner'),
-    };
-    await writeFile(file, configText({ name: this.#runName(at), ...settings }, folder));
-    return file;
-  }
-
-  async #follow(folder: string, words: string): Promise<void> {
-    while (await isAtWork(folder)) {
-      const run = await listRun(folder);
-      if (run.problem === undefined) this.#status.show(`${words}: step ${run.step} of ${run.steps ?? '?'}`);
-      await sleep(LOOK_MILLISECONDS);
-    }
-  }
-
-  async #change(at: number, change: Partial<TrialRecord>): Promise<void> {
-    this.#trials[at] = { ...this.#trials[at]!, ...change };
-    await this.#keep();
-  }
-
-  async #keep(): Promise<void> {
-    await mkdir(path.dirname(this.#file), { recursive: true });
-    const record: SweepRecord = { config: this.config.file, trials: this.#trials };
-    await writeSweep(this.#file, record);
-  }
-}
-
-/** How a trial's run stands; undefined without one, `gone` when its folder is. */
-async function stateOf(folder: string | undefined): Promise<string | undefined> {
-  if (folder === undefined) return undefined;
-  const run = await listRun(folder);
-  return run.problem === undefined ? run.state : 'gone';
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (options.detach) return detach(sweep, options);
+  const release = await claimSweep(sweep.file);
   try {
-    return JSON.parse(text.trim().split('\n').at(-1) ?? '') as Readonly<Record<string, unknown>>;
-  } catch {
-    return undefined;
+    await sweep.open(options);
+    await sweep.keep();
+    await sweep.run(options.parallel);
+    await report(sweep, options.json === true, false);
+  } finally {
+    await release();
   }
 }
 
-/** A name as a tag: without what tags do not have. */
-function tagOf(name: string): string {
-  return name.replace(/[\s,#\0-\x1f]+/g, '-').slice(0, 40) || 'sweep';
+/** A text that means no run is a slip. */
+function checkNamed({ skip, first }: Options, names: readonly string[], where: string): void {
+  const none = [skip, first].find((text) => text !== undefined && !names.some((name) => name.includes(text)));
+  if (none === undefined) return;
+  throw new WishboneError(`no run of the sweep has "${none}" in its name`, where, 'see the names with --dry-run', ExitCode.usage);
+}
+
+async function detach({ file, name, config }: SweepQueue, { parallel, skip, first, retry, json }: Options): Promise<void> {
+  const more = [
+    ...['--parallel', String(parallel)],
+    ...(skip === undefined ? [] : ['--skip', skip]),
+    ...(first === undefined ? [] : ['--first', first]),
+    ...(retry ? ['--retry'] : []),
+  ];
+  const pid = await startSweep(config.file, file, { cli: [...process.execArgv, process.argv[1]!], more });
+  if (json) console.log(JSON.stringify({ sweep: name, record: file, pid }));
+  else console.log(`sweep ${name} started: process ${pid}\nsee how it stands: wishbone sweep ${config.file} --dry-run`);
+}
+
+/** What came of it so far. @throws Exit when runs are left, or came to nothing */
+async function report(sweep: SweepQueue, json: boolean, isDry: boolean): Promise<void> {
+  const outcomes = await sweep.outcomes();
+  const left = outcomes.filter(({ state, skipped, out }) => state !== 'finished' && skipped === undefined && out === undefined).length;
+  if (json) {
+    const trials = outcomes.map(({ name, options, folder, state, skipped, out, waits, run }) => ({
+      ...{ name, options, folder, state, skipped },
+      ...(out === undefined ? {} : { stopped_early: out }),
+      ...(waits ? { waits } : {}),
+      figures: run?.problem === undefined ? run?.figures : undefined,
+    }));
+    console.log(JSON.stringify({ sweep: sweep.name, record: sweep.file, left, trials }));
+  } else {
+    const cells = outcomes.map((outcome) => [
+      outcome.name,
+      stateText(outcome),
+      ...figureCells(outcome.run?.problem === undefined ? outcome.run?.figures : undefined),
+    ]);
+    console.log(table(['run', 'state', 'loss', 'margin', 'accuracy'], cells));
+    if (!isDry && left > 0) console.log(`\n${left} left: the same command goes on`);
+  }
+  if (isDry) return;
+  if (sweep.isStopped) throw new Exit(ExitCode.interrupted);
+  if (outcomes.some(({ skipped }) => skipped !== undefined && skipped !== 'passed over')) throw new Exit(ExitCode.internal);
+}
+
+function stateText({ skipped, state, out, waits }: Outcome): string {
+  if (skipped !== undefined) return skipped;
+  if (state === 'finished' || state === 'running') return state;
+  if (out !== undefined) return `stopped early by the sweep: rung ${out.rung}, step ${out.step}`;
+  return waits ? 'waits for the others at its rung' : state;
 }

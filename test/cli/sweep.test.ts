@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import path, { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertOneError } from './one-error.js';
@@ -10,7 +10,17 @@ import { cli, exampleData, exampleModel, temporaryFolder, wishbone } from './sup
 interface Answer {
   readonly left: number;
   readonly record: string;
-  readonly trials: readonly { readonly name: string; readonly folder?: string; readonly state: string; readonly skipped?: string }[];
+  readonly trials: readonly {
+    readonly name: string;
+    readonly folder?: string;
+    readonly state: string;
+    readonly skipped?: string;
+    readonly stopped_early?: { readonly rung: number; readonly step: number };
+  }[];
+}
+
+interface KeptSweep {
+  readonly halving: { readonly rungs: readonly { readonly step: number; readonly on: readonly string[] }[] };
 }
 
 async function config(folder: string, sweep: object, more: object = {}): Promise<string> {
@@ -99,6 +109,108 @@ test('a sweep that was interrupted goes on where it was', async (t) => {
     ],
   );
   assert.equal(whole.answer.trials[0]!.folder, answer.trials[0]!.folder, 'the run that was stopped is resumed');
+});
+
+/** Learning rates of which those that are too small are told after a few steps: two seeds each. */
+const HOPELESS = {
+  plan: { epochs: 30, batch_size: 8, max_steps: 60, eval_fraction: 0.2 },
+  training: { eval_steps: 10 },
+};
+
+test('hopeless runs are stopped early, whatever ends the queue meanwhile, and can be resumed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const block = { values: { 'training.learning_rate': [1e-7, 1e-4] }, seeds: [1, 2], halving: { min_steps: 10, factor: 2 } };
+  const file = await config(folder, block, HOPELESS);
+  // Killed as soon as it is at work: the run goes on alone, past the rung.
+  const child = spawn(process.execPath, [cli, 'sweep', file, '--json'], { stdio: 'ignore' });
+  const ended = new Promise((done) => child.on('exit', done));
+  for (;;) {
+    const { answer } = await sweep(file, '--dry-run');
+    if (answer.trials[0]?.state === 'running') break;
+    await sleep(100);
+  }
+  child.kill('SIGKILL');
+  await ended;
+  const whole = await sweep(file);
+  assert.equal(whole.code, 0, whole.stderr);
+  assert.equal(whole.answer.left, 0);
+  const [first, second, third, fourth] = whole.answer.trials;
+  for (const trial of [first, second]) assert.deepEqual(trial!.stopped_early, { rung: 1, step: 10 }, trial!.name);
+  for (const trial of [third, fourth]) assert.deepEqual([trial!.state, trial!.stopped_early], ['finished', undefined], trial!.name);
+  assert.equal(second!.state, 'stopped');
+  const { halving } = JSON.parse(await readFile(whole.answer.record, 'utf8')) as KeptSweep;
+  assert.deepEqual(
+    halving.rungs.map(({ step, on }) => [step, on]),
+    [[10, [third!.name, fourth!.name]]],
+  );
+  const told = await wishbone('sweep', file, '--dry-run');
+  assert.match(told.stdout, /learning_rate=1e-7 seed=2 +stopped early by the sweep: rung 1, step 10/);
+  const resumed = await wishbone('train', '--resume', second!.folder!, '--json');
+  assert.equal(resumed.code, 0, resumed.stderr);
+  const after = await sweep(file);
+  assert.equal(after.code, 0);
+  assert.deepEqual(
+    after.answer.trials.map(({ folder: run }) => run),
+    whole.answer.trials.map(({ folder: run }) => run),
+    'nothing is done again',
+  );
+  assert.deepEqual((JSON.parse(await readFile(whole.answer.record, 'utf8')) as KeptSweep).halving, halving, 'what was decided stays');
+});
+
+test('early stopping without anything to evaluate on is refused by name', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { code, stderr } = await wishbone(
+    'sweep',
+    await config(folder, { values: { 'training.learning_rate': [1e-7, 1e-4] }, halving: { min_steps: 10 } }),
+  );
+  assertOneError(stderr, [/needs data to evaluate on/, /field sweep\.halving/, /eval_dataset or plan\.eval_fraction/]);
+  assert.notEqual(code, 0);
+});
+
+test('a sweep at work in a process of its own is told what to do, pauses, and goes on', async (t) => {
+  const folder = await temporaryFolder(t);
+  const plan = { epochs: 60, batch_size: 8, max_steps: 200 };
+  const file = await config(folder, { values: { 'training.beta': [0.1, 0.2, 0.3, 0.4] } }, { plan });
+  const nothing = await wishbone('sweep', file, '--pause');
+  assertOneError(nothing.stderr, [/no process works on this sweep/]);
+  const slip = await wishbone('sweep', file, '--first', 'beta=0.9');
+  assertOneError(slip.stderr, [/no run of the sweep has "beta=0\.9" in its name/]);
+  const started = await wishbone('sweep', file, '--detach', '--parallel', '2', '--first', 'beta=0.3', '--json');
+  assert.equal(started.code, 0, started.stderr);
+  const { pid } = JSON.parse(started.stdout) as { readonly pid: number };
+  t.after(() => {
+    try {
+      process.kill(pid);
+    } catch {
+      // It has ended.
+    }
+  });
+  const states = async (): Promise<string[]> => (await sweep(file, '--dry-run')).answer.trials.map(({ state }) => state);
+  const until = async (is: (found: readonly string[]) => boolean): Promise<void> => {
+    while (!is(await states())) await sleep(100);
+  };
+  await until((found) => found[2] === 'running' && found[0] === 'running');
+  const second = await wishbone('sweep', file);
+  assertOneError(second.stderr, [new RegExp(`a process works on this sweep already: ${pid}`)]);
+  for (const order of [['--skip', 'beta=0.3'], ['--first', 'beta=0.4'], ['--pause']]) {
+    assert.equal((await wishbone('sweep', file, ...order)).code, 0, order.join(' '));
+  }
+  await until((found) => !found.includes('running') && !found.includes('stopping') && !found.includes('starting'));
+  while ((await wishbone('sweep', file, '--pause')).code === 0) await sleep(100);
+  const paused = (await sweep(file, '--dry-run')).answer;
+  assert.equal(paused.trials[2]!.skipped, 'passed over');
+  assert.equal(paused.trials[2]!.state, 'stopped');
+  assert.ok(paused.trials.every(({ state }) => state !== 'finished'));
+  const whole = await sweep(file, '--parallel', 'auto');
+  assert.equal(whole.code, 0, whole.stderr);
+  assert.deepEqual(
+    whole.answer.trials.map(({ state }) => state),
+    ['finished', 'finished', 'stopped', 'finished'],
+  );
+  // The one that was to come first was begun before the one that had not been.
+  const created = (at: number): string => path.basename(whole.answer.trials[at]!.folder!);
+  assert.ok(created(3) < created(1));
+  assert.equal(whole.answer.trials[0]!.folder, paused.trials[0]!.folder);
 });
 
 test('a config of several runs is for the sweep alone, and one without is none', async (t) => {

@@ -1,5 +1,6 @@
+import { BEST_METRICS, type BestMetric } from '../../metrics.js';
 import { isPathOption, type OptionPath, SECTION_RULES } from '../options/index.js';
-import { integer, list, object, optional, type Rule } from '../options/rule.js';
+import { choice, integer, list, object, optional, type Rule } from '../options/rule.js';
 
 /** A sweep of more runs than this is a mistake. */
 const MOST_RUNS = 10_000;
@@ -21,6 +22,14 @@ export const SWEEP_RULE = object({
   count: optional(integer(1, MOST_RUNS)),
   runs: optional(list(object(fieldsOf((rule) => rule)))),
   seeds: optional(list(integer(0))),
+  halving: optional(
+    object({
+      metric: optional(choice(BEST_METRICS)),
+      factor: optional(integer(2, 1000)),
+      rungs: optional(list(integer(1))),
+      min_steps: optional(integer(1)),
+    }),
+  ),
 });
 
 /** What its fields are for. */
@@ -29,6 +38,9 @@ export const SWEEP_HELP: Readonly<Record<keyof SweepBlock, string>> = {
   count: 'so many of the combinations, drawn at random, instead of all',
   runs: 'runs one by one instead: each the options that it has beside those of the file',
   seeds: 'each run once with each of these as plan.seed',
+  halving:
+    'stops hopeless runs early: after "min_steps" steps, after "factor" times as many and so on, or at each step of "rungs", ' +
+    'only the best 1/factor (3) go on, by "metric" (eval_loss) of the evaluation there',
 };
 
 /** Several values of options, and how they make runs (`expandSweep`). */
@@ -40,4 +52,17 @@ export interface SweepBlock {
   readonly runs?: readonly Readonly<Record<string, unknown>>[] | undefined;
   /** Each run once with each of these as `plan.seed`. */
   readonly seeds?: readonly number[] | undefined;
+  readonly halving?: HalvingBlock | undefined;
+}
+
+/** Early stopping of hopeless runs (successive halving). Either `rungs` or `min_steps` is there. */
+export interface HalvingBlock {
+  /** Default: `eval_loss`. */
+  readonly metric?: BestMetric | undefined;
+  /** One of so many settings goes on. Default: 3. */
+  readonly factor?: number | undefined;
+  /** Steps at which runs are compared, rising. */
+  readonly rungs?: readonly number[] | undefined;
+  /** Or the first of them: each next one is `factor` times as far. */
+  readonly min_steps?: number | undefined;
 }

@@ -2,16 +2,9 @@ import { type ConfigFile, resolveConfig, type RunOptions, type SweepBlock } from
 import { WishboneError } from '../errors.js';
 import { checkOptions, type SectionName } from '../options/index.js';
 import { Random } from '../plan/random.js';
+import { checkHalving } from './check-halving.js';
+import { SEED, type Trial } from './trial.js';
 
-/** One run of a sweep. */
-export interface Trial {
-  /** What it differs in, such as `beta=0.1 seed=2`; no two of a sweep have the same. */
-  readonly name: string;
-  /** Options by path. */
-  readonly options: Readonly<Record<string, unknown>>;
-}
-
-const SEED = 'plan.seed';
 /** Draws are the same on every machine. */
 const DRAW_SEED = 0x5eed;
 
@@ -42,6 +35,7 @@ export function expandSweep(config: ConfigFile): Trial[] {
       throw new WishboneError(`${error.what} (in the run ${name})`, where('sweep'), error.advice, error.exitCode);
     }
   }
+  if (sweep.halving !== undefined) checkHalving(config, sweep.halving, trials, (options) => optionsOf(config, options));
   return trials;
 }
 

@@ -2,12 +2,17 @@ import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
+import type { Rung } from './rungs.js';
 
 /** How far a sweep is: `.wishbone/sweeps/<name>/sweep.json`. What its runs came to is in their folders. */
 export interface SweepRecord {
   /** The run config that it is of, absolute. */
   readonly config: string;
   readonly trials: readonly TrialRecord[];
+  /** Names of the trials that come first, in their order. */
+  readonly first?: readonly string[] | undefined;
+  /** What was decided at the rungs, and by which block (its JSON): another one decides anew. */
+  readonly halving?: { readonly by: string; readonly rungs: readonly Rung[] } | undefined;
 }
 
 export interface TrialRecord {
@@ -17,6 +22,8 @@ export interface TrialRecord {
   readonly folder?: string | undefined;
   /** Why it came to nothing, or was passed over. */
   readonly skipped?: string | undefined;
+  /** The step of the rung at which the queue stopped it for good. Somebody may have resumed it since. */
+  readonly early?: number | undefined;
 }
 
 /** Where a sweep keeps how far it is. */
@@ -37,9 +44,10 @@ export async function readSweep(file: string): Promise<SweepRecord | undefined> 
     throw error;
   }
   try {
-    const value = JSON.parse(text) as { readonly config?: unknown; readonly trials?: unknown };
-    if (typeof value.config === 'string' && Array.isArray(value.trials) && value.trials.every(isTrial)) {
-      return { config: value.config, trials: value.trials };
+    const { config, trials, first, halving } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const isWhole = (first === undefined || isNames(first)) && (halving === undefined || isHalving(halving));
+    if (typeof config === 'string' && Array.isArray(trials) && trials.every(isTrial) && isWhole) {
+      return { config, trials, first, halving };
     }
   } catch {
     // Said below.
@@ -53,8 +61,27 @@ export async function writeSweep(file: string, record: SweepRecord): Promise<voi
 }
 
 function isTrial(value: unknown): value is TrialRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, folder, skipped } = value as Readonly<Record<string, unknown>>;
+  if (!isRecord(value)) return false;
+  const { name, folder, skipped, early } = value;
   const isTextOrNone = (field: unknown): boolean => field === undefined || typeof field === 'string';
-  return typeof name === 'string' && isTextOrNone(folder) && isTextOrNone(skipped);
+  return typeof name === 'string' && isTextOrNone(folder) && isTextOrNone(skipped) && (early === undefined || Number.isInteger(early));
+}
+
+function isHalving(value: unknown): value is SweepRecord['halving'] {
+  return isRecord(value) && typeof value['by'] === 'string' && Array.isArray(value['rungs']) && value['rungs'].every(isRung);
+}
+
+function isRung(value: unknown): value is Rung {
+  if (!isRecord(value)) return false;
+  const { step, values, on } = value;
+  const isValue = (each: unknown): boolean => each === null || typeof each === 'number';
+  return Number.isInteger(step) && isRecord(values) && Object.values(values).every(isValue) && isNames(on);
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -94,3 +94,43 @@ test('values are judged as the options are, where they stand', () => {
   problem({ runs: [{ 'training.beta': 'much' }] }, /sweep\.runs\[0\]\.training\.beta/, /./);
   problem({ values: { 'training.reference_model': ['a'] } }, /unknown field/, /./);
 });
+
+test('early stopping needs runs that can be compared', () => {
+  const values = { 'training.learning_rate': [1e-6, 2e-6] };
+  const rest = { eval_dataset: 'held.jsonl', training: { eval_steps: 10 } };
+  const halving = { min_steps: 20 };
+  const early = (what: RegExp, changed: object, sweep: object = {}): void =>
+    refused({ values, halving, ...sweep }, what, /sweep\.wishbone\.json:\d+, field sweep\.halving/, { ...rest, ...changed });
+  assert.equal(expandSweep(config({ values, halving }, rest)).length, 2);
+  assert.equal(expandSweep(config({ values, halving: { rungs: [10, 40] } }, rest)).length, 2);
+  early(/needs data to evaluate on \(in the run learning_rate=0\.000001\)/, { eval_dataset: undefined, training: {} });
+  refused({ values, halving }, /eval_steps is 0/, /field sweep/, { ...rest, training: { eval_steps: 0 } });
+  early(/nothing is evaluated after step 25, a rung/, {}, { halving: { min_steps: 25 } });
+  early(/nothing is evaluated after step 15/, {}, { halving: { rungs: [10, 15] } });
+  early(/not said when/, {}, { halving: {} });
+  early(/either "rungs" or "min_steps"/, {}, { halving: { rungs: [10], min_steps: 10 } });
+  early(/each later than the one before/, {}, { halving: { rungs: [20, 20] } });
+  early(/each later than the one before/, {}, { halving: { rungs: [] } });
+  early(/comes before preference training/, { training: { eval_steps: 10, sft_steps: 20 } });
+  early(/early_stopping_patience both stop runs early/, { training: { eval_steps: 10, early_stopping_patience: 2 } });
+  early(/differ in plan\.max_length are not evaluated on the same pairs/, {}, { values: { 'plan.max_length': [64, 128] } });
+  early(/eval_loss means something else where training\.beta is another/, {}, { values: { 'training.beta': [0.1, 0.3] } });
+  early(/eval_loss means .* training\.ld_alpha/, {}, { values: { 'training.ld_alpha': [1, 0.5] } });
+  const margins = { min_steps: 20, metric: 'eval_rewards/margins' };
+  early(
+    /eval_rewards\/margins means .* training\.loss_type/,
+    {},
+    { values: { 'training.loss_type': ['ipo', 'sigmoid'] }, halving: margins },
+  );
+  const accuracies = { min_steps: 20, metric: 'eval_rewards/accuracies' };
+  assert.equal(expandSweep(config({ values: { 'training.beta': [0.1, 0.3] }, halving: accuracies }, rest)).length, 2);
+  const split = { eval_dataset: undefined, plan: { eval_fraction: 0.1 }, training: { eval_steps: 10 } };
+  assert.equal(expandSweep(config({ values, halving, seeds: [1, 2] }, split)).length, 4);
+  early(/plan\.seed decides which pairs are held out/, split, {
+    values: undefined,
+    runs: [
+      { 'training.weight_decay': 0.1, 'plan.seed': 1 },
+      { 'training.weight_decay': 0.2, 'plan.seed': 2 },
+    ],
+  });
+});
