@@ -169,7 +169,7 @@ test('early stopping without anything to evaluate on is refused by name', async 
 
 test('a sweep at work in a process of its own is told what to do, pauses, and goes on', async (t) => {
   const folder = await temporaryFolder(t);
-  const plan = { epochs: 60, batch_size: 8, max_steps: 200 };
+  const plan = { epochs: 60, batch_size: 8, max_steps: 100 };
   const file = await config(folder, { values: { 'training.beta': [0.1, 0.2, 0.3, 0.4] } }, { plan });
   const nothing = await wishbone('sweep', file, '--pause');
   assertOneError(nothing.stderr, [/no process works on this sweep/]);
