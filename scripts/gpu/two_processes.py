@@ -33,25 +33,43 @@ def events(folder: Path, kind: str) -> list[dict]:
     return [event for event in map(json.loads, lines) if event["type"] == kind]
 
 
-class Runs:
-    def __init__(self, runner: str, source: Path, scratch: Path, cpu: bool, each: int) -> None:
-        self.runner, self.source, self.scratch, self.cpu, self.each = runner, source, scratch, cpu, each
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What Runs reads."""
+    parser.add_argument("--runner", required=True)
+    parser.add_argument("--folder", required=True, type=Path, help="a run folder, or one in a .tar.gz")
+    parser.add_argument("--shape", default="llama-1b", help="of the model, where it has to be made")
+    parser.add_argument("--tolerance", type=float, default=0.02, help="of a step's loss")
+    parser.add_argument("--cpu", action="store_true")
 
-    def folder(self, name: str, devices: int) -> Path:
-        folder = self.scratch / name
-        shutil.copytree(self.source, folder)
+
+class Runs:
+    """Copies of a run folder, each carried out in its own way; its model is made where there is none."""
+
+    def __init__(self, args: argparse.Namespace, scratch: Path, each: int = 1) -> None:
+        self.runner, self.scratch, self.cpu, self.each = str(Path(args.runner).resolve()), scratch, args.cpu, each
+        self.source = unpacked(args.folder, scratch, "run.json")
+        model = Path(json.loads((self.source / "run.json").read_text())["model"]["path"])
+        if not model.exists():
+            make_model(model, args.shape)
+
+    def set_devices(self, folder: Path, devices: int) -> None:
         asked = json.loads((folder / "run.json").read_text())
         asked["runner"] |= {"backend": "cpu" if self.cpu else "cuda", "devices": devices}
         if self.cpu:
             asked["runner"]["threads"] = 1
         (folder / "run.json").write_text(json.dumps(asked))
+
+    def folder(self, name: str, devices: int) -> Path:
+        folder = self.scratch / name
+        shutil.copytree(self.source, folder)
+        self.set_devices(folder, devices)
         return folder
 
-    def start(self, folder: Path, variables: dict[str, str], log: str) -> subprocess.Popen:
+    def start(self, folder: Path, variables: dict[str, str], log: str, *flags: str) -> subprocess.Popen:
         environment = os.environ | {"WISHBONE_CACHE": str(self.scratch / "cache")} | variables
-        with open(self.scratch / log, "w") as out:
+        with open(self.scratch / log, "a") as out:
             return subprocess.Popen(
-                [self.runner, "train", str(folder)], env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+                [self.runner, "train", str(folder), *flags], env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
 
     def one(self, name: str, devices: int) -> Path:
@@ -118,19 +136,11 @@ def ended(runs: Runs, name: str, number: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runner", required=True)
-    parser.add_argument("--folder", required=True, type=Path, help="a run folder, or one in a .tar.gz")
-    parser.add_argument("--shape", default="llama-1b", help="of the model, where it has to be made")
-    parser.add_argument("--tolerance", type=float, default=0.02, help="of a step's loss")
+    add_arguments(parser)
     parser.add_argument("--gpus-each", type=int, default=1, help="of each of the two processes")
-    parser.add_argument("--cpu", action="store_true")
     args = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="two-processes-"))
-    source = unpacked(args.folder, scratch, "run.json")
-    model = Path(json.loads((source / "run.json").read_text())["model"]["path"])
-    if not model.exists():
-        make_model(model, args.shape)
-    runs = Runs(str(Path(args.runner).resolve()), source, scratch, args.cpu, args.gpus_each)
+    runs = Runs(args, scratch, args.gpus_each)
     print("| run | steps | median step, s | pairs/s | last loss |\n|---|---|---|---|---|")
     single = row("one process, one GPU", runs.one("one", 1))
     threads = row(f"one process, {2 * args.gpus_each} GPUs", runs.one("threads", 2 * args.gpus_each))

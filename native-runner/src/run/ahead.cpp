@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,11 @@ std::optional<BackendChoice> single(BackendChoice choice) {
         return std::nullopt;
     if (!choice.cuda_devices.empty()) choice.cuda.device = choice.cuda_devices.front();
     return choice;
+}
+
+bool is_same(const std::filesystem::path& one, const std::filesystem::path& other) {
+    std::error_code gone;
+    return std::filesystem::equivalent(one, other, gone);
 }
 
 }  // namespace
@@ -96,7 +102,7 @@ std::unique_ptr<Backend> Ahead::take_backend(const BackendChoice& choice) {
 }
 
 std::optional<RankModel> Ahead::take_model(const RunInputs& inputs) {
-    const bool suits = model_ && std::filesystem::equivalent(inputs.config.model, expected_.model) &&
+    const bool suits = model_ && is_same(inputs.config.model, expected_.model) &&
                        inputs.config.precision == expected_.precision &&
                        inputs.options().lora.has_value() == expected_.trains_adapter;
     if (!suits) {

@@ -127,7 +127,9 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     };
     const RunInputs inputs(folder);
     if (processes != nullptr) check_same_run(*processes, inputs);
-    const ReadAhead files = read_ahead(inputs.config.model);
+    // One that got ready for the run has begun with that.
+    const auto files =
+        ahead == nullptr ? std::optional<ReadAhead>(read_ahead(inputs.config.model)) : std::nullopt;
     WeightsHash hash(inputs.reference_folder());
     if (!resume) begin_hash(hash, inputs);
     Devices devices(inputs, &lock, processes, ahead);
