@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { becomeSender, senderOf } from '../../../src/core/trackers/lock.js';
+import { becomeSender, endSender, senderOf } from '../../../src/core/trackers/lock.js';
 import { nextPart } from '../../../src/core/trackers/spool.js';
 import { eventLine, stepLine, temporaryFolder } from '../run/support.js';
 import { append } from './support.js';
@@ -68,4 +69,25 @@ test('one process sends a run; what a process that is gone left is taken over', 
   await writeFile(file, JSON.stringify({ pid: 1, host: 'elsewhere' }));
   assert.equal(await becomeSender(folder), undefined, 'of another machine nothing can be told');
   assert.equal((await senderOf(folder))?.isHere, false);
+});
+
+test('a folder that names a process which cannot be told from others ends none, and a pipe holds nobody up', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = path.join(folder, 'trackers', 'process.json');
+  await mkdir(path.dirname(file), { recursive: true });
+  const child = spawn('sleep', ['60']);
+  t.after(() => child.kill('SIGKILL'));
+  await writeFile(file, JSON.stringify({ pid: child.pid, host: hostname() }));
+  const { platform } = process;
+  Object.defineProperty(process, 'platform', { value: 'darwin' });
+  try {
+    await assert.rejects(endSender(folder), /may be another by now/);
+  } finally {
+    Object.defineProperty(process, 'platform', { value: platform });
+  }
+  assert.equal(child.exitCode ?? child.signalCode, null);
+  await rm(file);
+  execFileSync('mkfifo', [file]);
+  assert.equal(await senderOf(folder), undefined);
+  assert.ok(await becomeSender(folder));
 });
