@@ -1,6 +1,7 @@
 import { ExitCode, WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
+import type { Said } from './chat/messages.js';
 import type { SamplingOptions } from './complete.js';
 import type { Prompt } from './prompts.js';
 import { Sampler } from './sampler.js';
@@ -44,7 +45,10 @@ export async function sampleRun(request: SampleRequest, { signal }: WorkOptions)
 }
 
 async function promptsOf(sampler: Sampler, { typed, plain, dataset, count }: SampleRequest): Promise<Prompt[]> {
-  const own = typed.map((text) => sampler.typed(text, plain));
+  const own = typed.map((text) => {
+    const said: Said = plain ? { kind: 'text', text } : { kind: 'messages', messages: [{ role: 'user', content: text }] };
+    return { text, tokens: sampler.said(said).tokens };
+  });
   const read = dataset === undefined ? [] : await sampler.ofDataset(dataset, count);
   if (own.length + read.length > 0) return [...own, ...read];
   const advice = 'add --prompt with a text, or --dataset with a preference file';

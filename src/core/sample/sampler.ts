@@ -2,9 +2,10 @@ import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
+import type { Said } from './chat/messages.js';
 import { complete, type SamplingOptions } from './complete.js';
 import { endTokens, type SampledModel, sampledModels, type SampledModels } from './models.js';
-import { datasetPrompts, type Prompt, typedPrompt } from './prompts.js';
+import { datasetPrompts, type Prompt, promptOf } from './prompts.js';
 
 /** What a model makes of a prompt. */
 export interface Completion {
@@ -38,9 +39,9 @@ export class Sampler {
     return new Sampler(models, model, await ModelTokenizer.load(policy.folder, template), await endTokens(policy.folder));
   }
 
-  /** See {@link typedPrompt}. */
-  typed(text: string, plain: boolean): Prompt {
-    return typedPrompt(this.#tokenizer, text, plain);
+  /** See {@link promptOf}. */
+  said(said: Said): Prompt {
+    return promptOf(this.#tokenizer, said, this.models.policy.folder);
   }
 
   /** See {@link datasetPrompts}. */

@@ -1,0 +1,104 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { WishboneError } from '../../errors.js';
+import { inspectModel } from '../../model/index.js';
+import { DEFAULT_RUNNER, type RunnerOptions } from '../../options/index.js';
+import { exportBest } from '../../runner/best-model.js';
+import { readRun, type RunConfig } from '../../run/index.js';
+import type { TemplateName } from '../../tokenizer/index.js';
+import { exportedModel, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
+
+/** A model that can be talked to. Folders are absolute. */
+export type ModelChoice =
+  /** What a run exported at its end. */
+  | { readonly kind: 'trained'; readonly run: string }
+  | { readonly kind: 'checkpoint'; readonly run: string; readonly step: number }
+  /** What a run was held to. */
+  | { readonly kind: 'reference'; readonly run: string }
+  /** What a run started from, where that is not its reference. */
+  | { readonly kind: 'start'; readonly run: string }
+  | { readonly kind: 'folder'; readonly folder: string };
+
+/** A model, and how it reads and is run. */
+export interface ChosenModel {
+  readonly model: SampledModel;
+  /** The folder with its tokenizer, and the chat template that it is asked with. */
+  readonly reader: { readonly folder: string; readonly template: TemplateName };
+  readonly runner: RunnerOptions;
+}
+
+const sameModel = (a: SampledModel, b: SampledModel): boolean => a.folder === b.folder && a.adapter === b.adapter;
+
+/**
+ * The models of a run: what it exported, its checkpoints (the newest first), its reference, and what it started from.
+ *
+ * @throws WishboneError when the folder is no run
+ */
+export async function modelChoices(folder: string): Promise<ModelChoice[]> {
+  const { config, folder: run } = await readRun(folder);
+  const start = startOf(run, config);
+  const trained = (await exportedModel(path.join(run, 'export'), run, config)) === undefined ? [] : [{ kind: 'trained', run } as const];
+  const steps = [...new Set([...(await stepsIn(run, 'checkpoints')), ...(await stepsIn(run, 'exports'))])].sort((a, b) => b - a);
+  return [
+    ...trained,
+    ...steps.map((step) => ({ kind: 'checkpoint', run, step }) as const),
+    { kind: 'reference', run },
+    ...(sameModel(start, referenceOf(run, config)) ? [] : [{ kind: 'start', run } as const]),
+  ];
+}
+
+async function stepsIn(run: string, name: string): Promise<number[]> {
+  const names = await readdir(path.join(run, name)).catch(() => []);
+  return names.flatMap((each) => Number(/^step-(\d+)$/.exec(each)?.[1] ?? []));
+}
+
+/**
+ * What is to be loaded for a choice. The model of a checkpoint is exported if it is not yet, into `exports/` of the run.
+ *
+ * @throws WishboneError when it is not there, or cannot be exported
+ */
+export async function chosenModel(choice: ModelChoice, work: { readonly signal?: AbortSignal } = {}): Promise<ChosenModel> {
+  if (choice.kind === 'folder') {
+    await inspectModel(choice.folder);
+    return { model: { folder: choice.folder }, reader: { folder: choice.folder, template: 'model' }, runner: DEFAULT_RUNNER };
+  }
+  const { config, folder: run } = await readRun(choice.run);
+  const model = await modelOf(choice, run, config, work);
+  return { model, reader: { folder: model.folder, template: config.plan.chat_template }, runner: deviceOf(config) };
+}
+
+async function modelOf(
+  choice: Exclude<ModelChoice, { kind: 'folder' }>,
+  run: string,
+  config: RunConfig,
+  work: { readonly signal?: AbortSignal },
+): Promise<SampledModel> {
+  switch (choice.kind) {
+    case 'trained':
+      return trainedModel(run, config);
+    case 'checkpoint': {
+      const known = path.join(run, 'exports', `step-${String(choice.step).padStart(6, '0')}`);
+      const model = await exportedModel(known, run, config);
+      if (model !== undefined) return model;
+      const folder = await exportBest(run, { step: choice.step, ...work });
+      const exported = await exportedModel(folder, run, config);
+      if (exported === undefined) throw new WishboneError('the checkpoint was not exported', folder, 'try again');
+      return exported;
+    }
+    case 'reference':
+      return referenceOf(run, config);
+    case 'start':
+      return startOf(run, config);
+  }
+}
+
+/** The run's device, or any device if the run left it open or came from another machine. */
+function deviceOf({ runner }: RunConfig): RunnerOptions {
+  return {
+    ...DEFAULT_RUNNER,
+    device: runner.device,
+    threads: runner.threads,
+    cublaslt: runner.cublaslt,
+    backend: runner.backend === 'cpu' ? 'cpu' : 'auto',
+  };
+}
