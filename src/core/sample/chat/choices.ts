@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../../errors.js';
+import { modelName } from '../../hub/cache.js';
 import { inspectModel } from '../../model/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../options/index.js';
 import { exportBest } from '../../runner/best-model.js';
@@ -19,6 +20,13 @@ export type ModelChoice =
   | { readonly kind: 'start'; readonly run: string }
   | { readonly kind: 'folder'; readonly folder: string };
 
+/** A model of a run in a list. */
+export interface ListedModel {
+  readonly choice: ModelChoice;
+  /** Of the folder that it lies in, or of its run. */
+  readonly name: string;
+}
+
 /** A model, and how it reads and is run. */
 export interface ChosenModel {
   readonly model: SampledModel;
@@ -34,18 +42,22 @@ const sameModel = (a: SampledModel, b: SampledModel): boolean => a.folder === b.
  *
  * @throws WishboneError when the folder is no run
  */
-export async function modelChoices(folder: string): Promise<ModelChoice[]> {
+export async function modelChoices(folder: string): Promise<ListedModel[]> {
   const { config, folder: run } = await readRun(folder);
-  const start = startOf(run, config);
-  const trained = (await exportedModel(path.join(run, 'export'), run, config)) === undefined ? [] : [{ kind: 'trained', run } as const];
+  const { name } = config;
+  const [start, reference] = [startOf(run, config), referenceOf(run, config)];
   const steps = [...new Set([...(await stepsIn(run, 'checkpoints')), ...(await stepsIn(run, 'exports'))])].sort((a, b) => b - a);
+  const hasTrained = (await exportedModel(path.join(run, 'export'), run, config)) !== undefined;
   return [
-    ...trained,
-    ...steps.map((step) => ({ kind: 'checkpoint', run, step }) as const),
-    { kind: 'reference', run },
-    ...(sameModel(start, referenceOf(run, config)) ? [] : [{ kind: 'start', run } as const]),
+    ...(hasTrained ? [{ choice: { kind: 'trained', run }, name } as const] : []),
+    ...steps.map((step): ListedModel => ({ choice: { kind: 'checkpoint', run, step }, name })),
+    { choice: { kind: 'reference', run }, name: nameOf(reference) },
+    ...(sameModel(start, reference) ? [] : [{ choice: { kind: 'start', run }, name: nameOf(start) } as const]),
   ];
 }
+
+const nameOf = ({ folder, adapter }: SampledModel): string =>
+  adapter === undefined ? modelName(folder) : path.basename(path.basename(adapter) === 'export' ? path.dirname(adapter) : adapter);
 
 async function stepsIn(run: string, name: string): Promise<number[]> {
   const names = await readdir(path.join(run, name)).catch(() => []);

@@ -58,6 +58,7 @@ export class ModelProcess {
   readonly #loaded: Promise<void>;
   #onLoaded: () => void = () => undefined;
   #asked: Asked | undefined;
+  #isBusy = false;
   #ended: Error | undefined;
 
   private constructor(child: Child, gone: Promise<{ readonly exitCode?: number }>, program: string) {
@@ -119,7 +120,8 @@ export class ModelProcess {
    */
   async complete(request: TokenRequest, { onBegin, onToken }: TokenListener, signal: AbortSignal): Promise<WrittenTokens> {
     if (this.#ended !== undefined) throw this.#ended;
-    if (this.#asked !== undefined) throw new Error('the model is writing already');
+    if (this.#isBusy) throw new Error('the model is writing already');
+    this.#isBusy = true;
     const written: number[] = [];
     let last: NodeJS.Timeout | undefined;
     let isLoaded = false;
@@ -148,6 +150,7 @@ export class ModelProcess {
       if (signal.aborted) return { tokens: written, stopped: true };
       throw error;
     } finally {
+      this.#isBusy = false;
       clearTimeout(last);
       signal.removeEventListener('abort', stop);
     }

@@ -48,7 +48,7 @@ export class Speaker {
     const { reader } = this.chosen;
     const files = [reader.folder];
     onState('loading');
-    const loading = this.#load();
+    const loading = this.#load(signal);
     // Looked at below; until then a failure must not count as one that nobody handles.
     loading.catch(() => undefined);
     const { tokens: prompt, ends } = await this.texts.ask('prompt', { reader, said }, files);
@@ -111,8 +111,9 @@ export class Speaker {
     this.#process = undefined;
   }
 
-  async #load(): Promise<ModelProcess> {
+  async #load(signal: AbortSignal): Promise<ModelProcess> {
     const known = await this.#process?.catch(() => undefined);
+    signal.throwIfAborted();
     if (known?.isThere === true) return known;
     const { model, runner } = this.chosen;
     const options = runner.threads === 0 ? { ...runner, threads: this.threads } : runner;
