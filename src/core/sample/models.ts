@@ -1,8 +1,9 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { WishboneError } from '../errors.js';
+import { ExitCode, WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { inspectModel } from '../model/index.js';
+import { exportBest, exportFolderOf } from '../runner/best-model.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
 import type { RunConfig } from '../run/index.js';
 import type { TemplateName } from '../tokenizer/index.js';
@@ -29,19 +30,24 @@ const exists = (file: string): Promise<boolean> =>
   );
 
 /**
- * The models of a run folder (what it exported, and its reference), or a model folder alone.
+ * The models of a run folder (what it exported, or a checkpoint, and its reference), or a model folder alone.
  *
+ * @param step of a checkpoint, which is exported if it is not yet; by default what the run exported at its end
  * @throws WishboneError when the folder is neither, or the run has exported nothing yet
  */
-export async function sampledModels(folder: string): Promise<SampledModels> {
+export async function sampledModels(folder: string, step?: number): Promise<SampledModels> {
   const root = path.resolve(folder);
   if (!(await exists(path.join(root, RUN_FILE)))) {
+    if (step !== undefined) {
+      const advice = 'name a run folder, or leave the step out';
+      throw new WishboneError('a model folder has no checkpoints', root, advice, ExitCode.usage);
+    }
     await inspectModel(root);
     return { policy: { folder: root }, template: 'model' };
   }
   const { config } = await readRun(root);
   return {
-    policy: await trainedModel(root, config),
+    policy: step === undefined ? await trainedModel(root, config) : await checkpointModel(root, config, step),
     reference: referenceOf(root, config),
     template: config.plan.chat_template,
   };
@@ -53,6 +59,21 @@ export async function trainedModel(run: string, config: RunConfig): Promise<Samp
   const model = await exportedModel(exported, run, config);
   if (model === undefined) throw new WishboneError('the run has no trained model yet', exported, 'try again when it has finished');
   return model;
+}
+
+/** The model of a checkpoint, exported into `exports/` of the run if it is not yet. @throws WishboneError when the checkpoint is gone */
+export async function checkpointModel(
+  run: string,
+  config: RunConfig,
+  step: number,
+  work: { readonly signal?: AbortSignal } = {},
+): Promise<SampledModel> {
+  const known = await exportedModel(exportFolderOf(run, step), run, config);
+  if (known !== undefined) return known;
+  const folder = await exportBest(run, { step, ...work });
+  const exported = await exportedModel(folder, run, config);
+  if (exported === undefined) throw new WishboneError('the checkpoint was not exported', folder, 'try again');
+  return exported;
 }
 
 /** The model, or the adapter, that a run has exported into a folder; undefined when there is none. */

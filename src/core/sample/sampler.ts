@@ -31,9 +31,9 @@ export class Sampler {
     this.#ends = ends;
   }
 
-  /** @throws WishboneError when the folder is neither run nor model, or the run has exported nothing yet */
-  static async open(folder: string): Promise<Sampler> {
-    const models = await sampledModels(folder);
+  /** See {@link sampledModels}. */
+  static async open(folder: string, step?: number): Promise<Sampler> {
+    const models = await sampledModels(folder, step);
     const { policy, template } = models;
     const model = await inspectModel(policy.folder);
     return new Sampler(models, model, await ModelTokenizer.load(policy.folder, template), await endTokens(policy.folder));

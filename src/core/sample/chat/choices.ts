@@ -1,13 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { WishboneError } from '../../errors.js';
 import { modelName } from '../../hub/cache.js';
 import { inspectModel } from '../../model/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../options/index.js';
-import { exportBest } from '../../runner/best-model.js';
 import { readRun, type RunConfig } from '../../run/index.js';
 import type { TemplateName } from '../../tokenizer/index.js';
-import { exportedModel, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
+import { checkpointModel, exportedModel, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
 
 /** A model that can be talked to. Folders are absolute. */
 export type ModelChoice =
@@ -88,15 +86,8 @@ async function modelOf(
   switch (choice.kind) {
     case 'trained':
       return trainedModel(run, config);
-    case 'checkpoint': {
-      const known = path.join(run, 'exports', `step-${String(choice.step).padStart(6, '0')}`);
-      const model = await exportedModel(known, run, config);
-      if (model !== undefined) return model;
-      const folder = await exportBest(run, { step: choice.step, ...work });
-      const exported = await exportedModel(folder, run, config);
-      if (exported === undefined) throw new WishboneError('the checkpoint was not exported', folder, 'try again');
-      return exported;
-    }
+    case 'checkpoint':
+      return checkpointModel(run, config, choice.step, work);
     case 'reference':
       return referenceOf(run, config);
     case 'start':
