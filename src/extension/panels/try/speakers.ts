@@ -1,6 +1,14 @@
 import { availableParallelism } from 'node:os';
 
-import { ChatTexts, chosenModel, type ModelChoice, type Said, Speaker, type ShownTokens } from '../../../core/sample/chat/index.js';
+import {
+  ChatTexts,
+  type ChosenModel,
+  chosenModel,
+  type ModelChoice,
+  type Said,
+  Speaker,
+  type ShownTokens,
+} from '../../../core/sample/chat/index.js';
 import type { SamplingOptions } from '../../../core/sample/index.js';
 import { WishboneError } from '../../../core/errors.js';
 import { sentence } from '../../../format.js';
@@ -20,6 +28,7 @@ interface Sitting {
 export class Speakers {
   readonly texts = new ChatTexts();
   readonly #sides = new Map<TrySide, Sitting>();
+  #choosing: Promise<ChosenModel | undefined> = Promise.resolve(undefined);
   #idle: NodeJS.Timeout | undefined;
   #answering = 0;
   #isOver = false;
@@ -99,7 +108,10 @@ export class Speakers {
     if (known?.key === key) return known.speaker;
     // Its memory may be needed for the next one.
     this.rest(side);
-    const chosen = await chosenModel(choice, { signal });
+    // One after the other: both sides may need the same checkpoint exported.
+    const choosing = this.#choosing.catch(() => undefined).then(() => chosenModel(choice, { signal }));
+    this.#choosing = choosing;
+    const chosen = await choosing;
     signal.throwIfAborted();
     const speaker = new Speaker(chosen, this.texts, threads);
     this.#sides.set(side, { key, speaker });
