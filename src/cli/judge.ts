@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import {
   type Against,
+  costOf,
   type Judge,
   type JudgePlan,
   type JudgeReport,
@@ -201,7 +202,7 @@ const tokensText = ({ input, output }: Usage): string => `about ${grouped(input)
 
 function priced(name: string, usage: Usage, { priceIn, priceOut }: Options, before = ''): [string, string][] {
   if (priceIn === undefined && priceOut === undefined) return [];
-  const cost = (usage.input * (priceIn ?? 0) + usage.output * (priceOut ?? 0)) / 1e6;
+  const cost = costOf(usage, { input: priceIn ?? 0, output: priceOut ?? 0 });
   return [[name, `${before}${cost.toFixed(cost < 1 ? 4 : 2)}`]];
 }
 

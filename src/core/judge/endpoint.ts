@@ -218,6 +218,11 @@ export class JudgeEndpoint {
 /** The request is made again, in another way. */
 class Adapted extends Error {}
 
+/** @throws WishboneError for an address that no endpoint can have */
+export function requireAddress(url: string): void {
+  addressOf(url);
+}
+
 function addressOf(url: string): string {
   const wrong = (what: string, advice: string): WishboneError => new WishboneError(what, bareUrl(url).replace(/\/\/[^/@]*@/, '//'), advice);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))

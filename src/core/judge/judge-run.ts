@@ -94,6 +94,22 @@ export async function readJudgements(folder: string): Promise<JudgeReport[]> {
   return (await readRecords(run.folder)).map(reportOf);
 }
 
+/** One of a run's comparisons, with the heads of all. */
+export interface Judgement {
+  /** The newest first. */
+  readonly heads: readonly JudgeHead[];
+  /** Undefined where nothing was judged. */
+  readonly report: JudgeReport | undefined;
+}
+
+/** @param id of the comparison; by default, or where there is none such, the newest */
+export async function readJudgement({ folder, id }: { readonly folder: string; readonly id?: string | undefined }): Promise<Judgement> {
+  const run = await readRun(folder);
+  const records = await readRecords(run.folder);
+  const record = records.find(({ head }) => head.id === id) ?? records[0];
+  return { heads: records.map(({ head }) => head), report: record === undefined ? undefined : reportOf(record) };
+}
+
 async function prepare(request: JudgeRequest): Promise<Prepared> {
   const { judge, ask, sampling, count } = request;
   // What is wrong with them is said before anything is computed.

@@ -1,4 +1,4 @@
-import { lengthControlled, type LengthControlled, pairedBootstrap } from '../statistics/index.js';
+import { lengthControlled, type LengthControlled, pairedBootstrap, unanimousInterval } from '../statistics/index.js';
 import { type JudgeHead, type JudgeRecord, type KeptJudge, lineKey, type Order, type Usage, type Verdict } from './record.js';
 import { lengthOf, type Winner } from './rules.js';
 
@@ -122,7 +122,7 @@ function winRate(scores: readonly number[]): WinRate {
   const within = (value: number): number => Math.min(1, Math.max(0, value + 0.5));
   return {
     rate: scores.reduce((sum, score) => sum + score, 0) / scores.length,
-    interval: [within(difference.interval[0]), within(difference.interval[1])],
+    interval: unanimousInterval(scores) ?? [within(difference.interval[0]), within(difference.interval[1])],
     isShown: difference.isShown,
     promptsToShow: difference.pairsToShow,
   };

@@ -1,11 +1,12 @@
 import { Random } from '../plan/random.js';
 import { percentile } from './paired-bootstrap.js';
+import { unanimousInterval } from './unanimous.js';
 
 /** A win rate as it would be, were both sides' texts of one length. */
 export interface LengthControlled {
   /** 0 to 1 */
   readonly rate: number;
-  /** The 95 % interval: percentiles of the bootstrap over prompts. */
+  /** The 95 % interval: percentiles of the bootstrap over prompts; of scores that are all 0 or all 1, see `unanimousInterval`. */
   readonly interval: readonly [low: number, high: number];
   /** What a longer text adds to the log-odds of a win, at most; 0 where all differences are alike. */
   readonly slope: number;
@@ -31,6 +32,8 @@ export function lengthControlled(scores: readonly number[], differences: readonl
   const n = scores.length;
   if (n === 0 || differences.length !== n) throw new RangeError('there are no scores, or not as many differences');
   const all = fit(Float64Array.from(scores), Float64Array.from(differences));
+  const unanimous = unanimousInterval(scores);
+  if (unanimous !== undefined) return { ...all, interval: unanimous };
   const resamples = Math.max(LEAST_RESAMPLES, Math.min(RESAMPLES, Math.floor(MOST_DRAWS / n)));
   const rates = new Float64Array(resamples);
   const random = new Random(SEED);

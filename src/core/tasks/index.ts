@@ -13,7 +13,7 @@ import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
 import type { Sample, SampleRequest, SampleText } from '../sample/index.js';
 import type { Completion, TryRequest } from '../sample/index.js';
-import type { JudgePlan, JudgeReport, JudgeRequest } from '../judge/index.js';
+import type { Judgement, JudgePlan, JudgeReport, JudgeRequest } from '../judge/index.js';
 import type { WhyAnswer, WhyRequest } from '../why/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
 import {
@@ -71,6 +71,8 @@ export interface Tasks {
   planJudging(request: JudgeRequest): JudgePlan;
   /** `judgeRun`: its models are asked, and a judge. */
   judge(request: JudgeRequest): JudgeReport;
+  /** `readJudgement` */
+  judgement(request: { readonly folder: string; readonly id?: string | undefined }): Judgement;
   /** `readJudgements`, the newest first */
   judgements(folder: string): readonly JudgeReport[];
   /** `lineOfRow`: the file may be large. Null when it has no such line. */
@@ -100,6 +102,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   why: 'why',
   planJudging: 'judge',
   judge: 'judge',
+  judgement: 'judge',
   judgements: 'judge',
   lineOfRow: 'compare',
   firstRows: 'first-rows',
@@ -125,6 +128,7 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   why: ({ folder }) => [folder],
   planJudging: ({ folder }) => [folder],
   judge: ({ folder }) => [folder],
+  judgement: ({ folder }) => [folder],
   judgements: (folder) => [folder],
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
