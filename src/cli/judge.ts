@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import {
@@ -19,6 +18,7 @@ import {
 } from '../core/judge/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
+import { askYes, canAsk } from './ask.js';
 import { findRun, isModelFolder, RUN_HELP } from './find-run.js';
 import { datasetsFromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
@@ -171,14 +171,8 @@ async function confirm({ isPaid, usage }: JudgePlan, options: Options, signal: A
     const advice = 'add --yes to ask the judge, or --dry-run to see what it takes';
     return new WishboneError(what, `${grouped(usage.requests)} requests`, advice, ExitCode.usage);
   };
-  if (!process.stdin.isTTY || !process.stderr.isTTY) throw stopped('asking the judge may cost something, and nobody can be asked here');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`Send ${grouped(usage.requests)} requests? [y/N] `, { signal });
-    if (!/^y(es)?$/i.test(answer.trim())) throw stopped('nothing was asked');
-  } finally {
-    terminal.close();
-  }
+  if (!canAsk()) throw stopped('asking the judge may cost something, and nobody can be asked here');
+  if (!(await askYes(`Send ${grouped(usage.requests)} requests?`, signal))) throw stopped('nothing was asked');
 }
 
 function planText(plan: JudgePlan, options: Options): string {

@@ -95,15 +95,15 @@ step('the key is asked for, then what it takes is said, and a no asks nobody', a
   const button = frame.locator('.judged-controls vscode-button', { hasText: 'Judge Completions…' });
   await button.focus();
   await button.press('Enter');
-  await choose('Its reference', 'stand-in', '6');
+  await choose('Its reference', 'stand-in', '4');
   await workbench.type('Key for http://127.0.0.1', KEY);
   await dialog().waitFor();
   const text = await dialog().innerText();
   assert.match(text, /Have stand-in at 127\.0\.0\.1:\d+ judge\?/);
-  assert.match(text, /tuned beside reference, on 6 prompts in both orders/);
-  assert.match(text, /12 completions will be made on this machine first/);
-  assert.match(text, /At most 12 requests: about [\d,]+ tokens in, at most 6,144 out/);
-  assert.match(text, /At most 0\.0614, at the prices of the settings/);
+  assert.match(text, /tuned beside reference, on 4 prompts in both orders/);
+  assert.match(text, /8 completions will be made on this machine first/);
+  assert.match(text, /At most 8 requests: about [\d,]+ tokens in, at most 4,096 out/);
+  assert.match(text, /At most 0\.0410, at the prices of the settings/);
   await workbench.screenshot('judge-cost');
   await dialog().locator('.monaco-button', { hasText: 'Cancel' }).click();
   await dialog().waitFor({ state: 'hidden' });
@@ -115,12 +115,12 @@ step('judging that is stopped leaves what is there, in the panel', async () => {
   const frame = await page();
   await frame.locator('.judged-controls vscode-button', { hasText: 'Judge Completions…' }).click();
   // The key is known now.
-  await choose('Its reference', 'stand-in', '6');
+  await choose('Its reference', 'stand-in', '4');
   await dialog()
     .locator('.monaco-button', { hasText: /^Judge$/ })
     .click();
   const progress = workbench.page.locator('.notification-list-item', { hasText: 'Judging tuned beside reference' });
-  await until('three were judged', async () => /judging, \d+ of 12/.test(await progress.innerText()) && server.questions.length >= 4);
+  await until('three were judged', async () => /judging, \d+ of 8/.test(await progress.innerText()) && server.questions.length >= 4);
   await workbench.screenshot('judge-progress');
   await progress.locator('.monaco-button', { hasText: 'Cancel' }).click();
   await until('it says so', async () => (await workbench.notifications()).some((text) => /stopped\. What is there is kept/.test(text)));
@@ -134,22 +134,22 @@ step('the palette goes on, and every verdict can be read', async () => {
   server.judge = sometimesLonger;
   await workbench.command('Wishbone: Judge Completions…');
   await workbench.pick('tuned');
-  await choose('Its reference', 'stand-in', '6');
+  await choose('Its reference', 'stand-in', '4');
   await dialog()
     .locator('.monaco-button', { hasText: /^Judge$/ })
     .click();
   const frame = await page();
   await until('all are judged', async () => !/Not judged/.test(await frame.locator('.judged-figures').innerText()));
-  assert.ok(server.questions.length - before <= 9, 'what was judged is not asked again');
+  assert.ok(server.questions.length - before <= 5, 'what was judged is not asked again');
   assert.match(await frame.locator('.judged-state').innerText(), /^No difference is shown at this size/);
   assert.match(
     await frame.locator('.judged-answer > .note').innerText(),
-    /Judge: stand-in at 127\.0\.0\.1:\d+\. 6 prompts of preferences\.jsonl/,
+    /Judge: stand-in at 127\.0\.0\.1:\d+\. 4 prompts of preferences\.jsonl/,
   );
   assert.deepEqual(await frame.locator('.judged-rate .name').allInnerTexts(), ['Win rate', 'Length-controlled']);
   assert.match(await frame.locator('.judged-rate .interval').first().innerText(), /^95 %: [\d.]+% to [\d.]+%$/);
   const verdicts = frame.locator('.judged-list > li');
-  assert.equal(await verdicts.count(), 6);
+  assert.equal(await verdicts.count(), 4);
   const judged = frame.locator('.judged-list details', { has: frame.locator('.is-win, .is-loss') }).first();
   await judged.locator('summary').press('Enter');
   await judged.locator('h3').nth(4).waitFor();
@@ -183,11 +183,11 @@ step('a rule needs no key and no question, another run is another side, and both
   const before = server.questions.length;
   await workbench.command('Wishbone: Judge Completions…');
   await workbench.pick('tuned');
-  await choose('blind', 'Regular expression', '4');
+  await choose('blind', 'Regular expression', '2');
   const frame = await page();
   await frame.locator('.judged-answer > .note', { hasText: 'tuned beside blind. Judge: the rule: matches [.!?]$' }).waitFor();
   assert.equal(server.questions.length, before);
-  assert.equal(await frame.locator('.judged-list > li').count(), 4);
+  assert.equal(await frame.locator('.judged-list > li').count(), 2);
   await frame.locator('.judged-controls vscode-dropdown').click();
   await frame.locator('.judged-controls vscode-option', { hasText: 'Beside reference' }).click();
   await frame.locator('.judged-answer > .note', { hasText: 'tuned beside reference' }).waitFor();
