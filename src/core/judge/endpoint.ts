@@ -190,7 +190,7 @@ export class JudgeEndpoint {
     }
     const usage = record(value['usage']);
     const tokens = (name: string): number => (Number.isSafeInteger(usage[name]) ? Math.max(0, usage[name] as number) : 0);
-    const words = this.#clean(typeof content === 'string' && content !== '' ? content : typeof refusal === 'string' ? refusal : '');
+    const words = this.#clean(textOf(content) || textOf(refusal));
     return {
       // The verdict is at the end.
       words: words.length > MOST_WORDS ? `…${words.slice(-MOST_WORDS)}` : words,
@@ -242,6 +242,16 @@ function parsed(text: string): Json {
   } catch {
     return {};
   }
+}
+
+/** A text, or the texts of a list of parts, as some servers have it. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .map((part) => record(part)['text'])
+    .filter((text) => typeof text === 'string')
+    .join('');
 }
 
 const record = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {});

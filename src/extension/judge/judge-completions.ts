@@ -11,10 +11,10 @@ import { showInformation, showWarning } from '../messages.js';
 import { network } from '../network.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import type { PathChooser } from '../paths/path-chooser.js';
-import { setting } from '../settings.js';
 import { ensureTrusted } from '../trust.js';
 import { chooseCount, chooseJudge, chooseSide } from './choose-judge.js';
 import { JudgeKeys } from './judge-keys.js';
+import { costText, judgePrices } from './prices.js';
 
 type Listing = Exclude<RunListing, { problem: Error }>;
 
@@ -80,14 +80,13 @@ export class JudgeCompletions {
 /** What it takes, before an endpoint is asked for anything. */
 async function mayBegin({ head, prompts, completions, usage, tooLong, isTrainedOn }: JudgePlan): Promise<boolean> {
   if (head.judge.kind === 'rule' || usage.requests === 0) return true;
-  const prices = { input: setting('judge.inputPrice', 0), output: setting('judge.outputPrice', 0) };
-  const cost = costOf(usage, prices);
+  const cost = costOf(usage, judgePrices());
   const lines = [
     `${head.first.label} beside ${head.second.label}, on ${plural(prompts, 'prompt')} in both orders.`,
     completions === 0 ? 'All completions are there.' : `${plural(completions, 'completion')} will be made on this machine first.`,
     `${completions === 0 ? '' : 'At most '}${plural(usage.requests, 'request')}: about ${formatCount(usage.input)} tokens in, at most ${formatCount(usage.output)} out.`,
     cost > 0
-      ? `At most ${cost.toFixed(cost < 1 ? 4 : 2)}, at the prices of the settings.`
+      ? `At most ${costText(cost)}, at the prices of the settings.`
       : 'Prices in the settings (wishbone.judge) would say what that costs.',
     ...(tooLong > 0 ? [`${plural(tooLong, 'prompt')} left out: too long with a completion.`] : []),
     ...(isTrainedOn ? ['The run was trained on these prompts.'] : []),

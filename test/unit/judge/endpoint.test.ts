@@ -31,6 +31,10 @@ test('an answer, with its tokens', async (t) => {
   }
   server.judge = () => ({ words: '', finish: 'length' });
   assert.deepEqual(await endpoint(server.url).ask(ASKED), { words: '', cut: true, input: 100, output: 10 });
+  server.judge = () => ({
+    text: '{"choices":[{"message":{"content":[{"type":"text","text":"So.\\n"},null,{"type":"text","text":"A"}]}}]}',
+  });
+  assert.deepEqual(await endpoint(server.url).ask(ASKED), { words: 'So.\nA', cut: false, input: 0, output: 0 });
   const long = `${'x'.repeat(30_000)}\nB`;
   server.judge = () => long;
   const { words } = await endpoint(server.url).ask(ASKED);

@@ -1,9 +1,10 @@
 import path from 'node:path';
 import { WishboneError } from '../../../core/errors.js';
-import { type JudgeHead, type JudgeReport, judgeText, type ReportedPrompt, verdictText } from '../../../core/judge/index.js';
+import { costOf, type JudgeHead, type JudgeReport, judgeText, type ReportedPrompt, verdictText } from '../../../core/judge/index.js';
 import { runTask } from '../../../core/tasks/index.js';
 import { formatCount, formatPercent, plural, sentence } from '../../../format.js';
 import type { JudgedAsked, ShownComparison, ShownFigure, ShownJudged, ShownRate, ShownVerdict } from '../../../protocol/run-judged.js';
+import { costText, judgePrices } from '../../judge/prices.js';
 import type { LiveRun } from '../../runs/live-run.js';
 
 /** Prompts that a page is given, and characters of a text. */
@@ -81,7 +82,9 @@ function figuresOf(report: JudgeReport): ShownFigure[] {
     value: lengths.map((each) => formatCount(Math.round(each))).join(', '),
   });
   if (usage.requests > 0) {
-    const value = `${plural(usage.requests, 'request')}, ${formatCount(usage.input)} tokens in, ${formatCount(usage.output)} out`;
+    const cost = costOf(usage, judgePrices());
+    const priced = cost > 0 ? `; ${costText(cost)} at the prices of the settings` : '';
+    const value = `${plural(usage.requests, 'request')}, ${formatCount(usage.input)} tokens in, ${formatCount(usage.output)} out${priced}`;
     figures.push({ label: 'Asked for', help: 'As the endpoint counts tokens', value });
   }
   return figures;
