@@ -3,7 +3,7 @@ import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 import type { Said } from './chat/messages.js';
-import { complete, type SamplingOptions } from './complete.js';
+import { complete, type CompletionWork, type SamplingOptions } from './complete.js';
 import { endTokens, type SampledModel, sampledModels, type SampledModels } from './models.js';
 import { datasetPrompts, type Prompt, promptOf } from './prompts.js';
 
@@ -18,18 +18,13 @@ export interface Completion {
 
 /** A run's models, or a model folder, with what they need to read and write text. */
 export class Sampler {
-  readonly #tokenizer: ModelTokenizer;
-  readonly #ends: readonly number[];
-
   private constructor(
     readonly models: SampledModels,
     readonly model: ModelInfo,
-    tokenizer: ModelTokenizer,
-    ends: readonly number[],
-  ) {
-    this.#tokenizer = tokenizer;
-    this.#ends = ends;
-  }
+    readonly tokenizer: ModelTokenizer,
+    /** Tokens that end a completion. */
+    readonly ends: readonly number[],
+  ) {}
 
   /** See {@link sampledModels}. */
   static async open(folder: string, step?: number): Promise<Sampler> {
@@ -41,13 +36,13 @@ export class Sampler {
 
   /** See {@link promptOf}. */
   said(said: Said): Prompt {
-    return promptOf(this.#tokenizer, said, this.models.policy.folder);
+    return promptOf(this.tokenizer, said, this.models.policy.folder);
   }
 
   /** See {@link datasetPrompts}. */
   ofDataset(file: string, count: number): Promise<Prompt[]> {
     const { vocabSize, maxPositions: maxLength } = this.model.config;
-    return datasetPrompts(this.#tokenizer, file, { count, vocabSize, maxLength });
+    return datasetPrompts(this.tokenizer, file, { count, vocabSize, maxLength });
   }
 
   /**
@@ -61,14 +56,19 @@ export class Sampler {
     prompts: readonly Prompt[],
     sampling: SamplingOptions,
     options: RunnerOptions,
-    work: WorkOptions = {},
+    work: WorkOptions & { readonly onCompletion?: ((at: number, completion: Completion) => void) | undefined } = {},
     runner?: string,
   ): Promise<Completion[]> {
     const tokens = prompts.map((prompt) => prompt.tokens);
-    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.#ends }, options, work, runner);
-    return completed.map((ids) => {
-      const ended = this.#ends.includes(ids.at(-1) ?? -1);
-      return { text: this.#tokenizer.decode(ended ? ids.slice(0, -1) : ids), tokens: ids.length, ended };
-    });
+    const { onCompletion, ...others } = work;
+    const told: CompletionWork =
+      onCompletion === undefined ? others : { ...others, onCompletion: (at, ids) => onCompletion(at, this.#completion(ids)) };
+    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.ends }, options, told, runner);
+    return completed.map((ids) => this.#completion(ids));
+  }
+
+  #completion(ids: readonly number[]): Completion {
+    const ended = this.ends.includes(ids.at(-1) ?? -1);
+    return { text: this.tokenizer.decode(ended ? ids.slice(0, -1) : ids), tokens: ids.length, ended };
   }
 }
