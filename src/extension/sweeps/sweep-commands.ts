@@ -1,0 +1,164 @@
+import path from 'node:path';
+
+import * as vscode from 'vscode';
+
+import { OPTION_PATHS } from '../../core/options/index.js';
+import { changeSweep, giveOrder, queueOf, SEED, type SweepProgress, tagOf, type TrialProgress } from '../../core/sweep/index.js';
+import { plural } from '../../format.js';
+import { showInformation, showWarning } from '../messages.js';
+import { runCommand } from '../run-command.js';
+import { hasTrash } from '../runs/delete-runs.js';
+import { ensureTrusted } from '../trust.js';
+import type { SweepListing } from './sweep-catalog.js';
+import type { SweepStarter } from './sweep-starter.js';
+import { isIdle, sweepDescription, trialDescription } from './sweep-text.js';
+
+/** A sweep of the workspace with how far it is; one that cannot be read has no such thing. */
+export interface KnownSweep {
+  readonly sweep: SweepListing;
+  readonly progress: SweepProgress | undefined;
+}
+
+type Whole = { readonly sweep: Exclude<SweepListing, { readonly problem: Error }>; readonly progress: SweepProgress };
+
+const isWhole = (known: KnownSweep): known is Whole => known.progress !== undefined;
+const isOpen = ({ state }: TrialProgress): boolean => state === 'waiting' || state === 'working';
+
+/** What can be done with sweeps from their view and the palette. Each takes the view's items, or asks which. */
+export class SweepCommands {
+  constructor(
+    readonly starter: SweepStarter,
+    /** Looks at all sweeps. */
+    readonly all: () => Promise<readonly KnownSweep[]>,
+    /** Something was done. */
+    readonly onDone: () => Promise<void>,
+  ) {}
+
+  /** The runs at work stop after their step, and no other starts. */
+  async pause(item: unknown): Promise<void> {
+    const known = await this.#one(item, 'Pause Sweep', ({ sweep }) => sweep.isAtWork);
+    if (known === undefined || !(await ensureTrusted())) return;
+    await giveOrder(known.sweep.file, { pause: true });
+    void showInformation(`${known.sweep.name}: its runs stop after their step, each with a checkpoint. Go On takes them up again.`);
+    await this.onDone();
+  }
+
+  async resume(item: unknown): Promise<void> {
+    const known = await this.#one(item, 'Go On with Sweep', ({ sweep, progress }) => isIdle(sweep, progress));
+    if (known !== undefined) await this.#goOn(known, false);
+  }
+
+  /** Does again what failed, or was passed over. */
+  async retry(item: unknown): Promise<void> {
+    const can = ({ sweep, progress: { counts } }: Whole): boolean => !sweep.isAtWork && counts.failed + counts.skipped > 0;
+    const known = await this.#one(item, 'Retry Failed Runs of Sweep', can);
+    if (known !== undefined) await this.#goOn(known, true);
+  }
+
+  async skip(item: unknown): Promise<void> {
+    const found = await this.#trial(item, 'Skip Run of Sweep', isOpen);
+    if (found === undefined || !(await ensureTrusted())) return;
+    await changeSweep(found.file, { skip: found.name, exactly: true });
+    await this.onDone();
+  }
+
+  async first(item: unknown): Promise<void> {
+    const found = await this.#trial(item, 'Put Run of Sweep First', ({ state }) => state === 'waiting');
+    if (found === undefined || !(await ensureTrusted())) return;
+    await changeSweep(found.file, { first: found.name, exactly: true });
+    await this.onDone();
+  }
+
+  /** Its runs in the table of runs, those of a setting together. */
+  async showTable(item: unknown): Promise<void> {
+    const known = await this.#one(item, 'Show Sweep as a Table');
+    if (known === undefined) return;
+    const varied = known.progress.trials[0]?.name.split('=')[0] ?? '';
+    const option = OPTION_PATHS.find((each) => each.endsWith(`.${varied}`));
+    await runCommand('wishbone.showRunsTable', {
+      filter: `#${tagOf(known.sweep.name)}`,
+      group: option === undefined || option === SEED ? null : option,
+    });
+  }
+
+  async openConfig(item: unknown): Promise<void> {
+    const known = await this.#one(item, 'Open Config of Sweep');
+    if (known === undefined) return;
+    await vscode.window.showTextDocument(vscode.Uri.file(known.sweep.record.config), { preview: false });
+  }
+
+  /** Removes the record of a sweep, after a question. Its runs stay. */
+  async forget(item: unknown): Promise<void> {
+    const all = await this.all();
+    const known = all.find(({ sweep }) => sweep.file === fileOf(item)) ?? (await this.#one(undefined, 'Forget Sweep'));
+    if (known === undefined || !(await ensureTrusted())) return;
+    const { file, name } = known.sweep;
+    if ((await queueOf(file)) !== undefined) {
+      void showInformation(`${name} is at work. Pause it first.`);
+      return;
+    }
+    const forget = 'Forget Sweep';
+    const folder = path.dirname(file);
+    const detail = `${folder}\n\nIts runs and its run config stay. Started again, the sweep begins anew.`;
+    if ((await showWarning(`Forget the sweep ${name}?`, { modal: true, detail }, forget)) !== forget) return;
+    await vscode.workspace.fs.delete(vscode.Uri.file(folder), { recursive: true, useTrash: hasTrash() });
+    await this.onDone();
+  }
+
+  async #goOn({ sweep }: Whole, retry: boolean): Promise<void> {
+    if (!(await ensureTrusted())) return;
+    const { record, file } = sweep;
+    await this.starter.goOn(record.config, file, { parallel: String(record.parallel ?? 1), retry });
+    await this.onDone();
+  }
+
+  /** The sweep of an item, or one that is picked among those that `fits`; what cannot be read says so. */
+  async #one(item: unknown, title: string, fits: (known: Whole) => boolean = () => true): Promise<Whole | undefined> {
+    const all = await this.all();
+    const file = fileOf(item);
+    if (file !== undefined) {
+      const known = all.find(({ sweep }) => sweep.file === file);
+      if (known?.sweep.problem !== undefined) throw known.sweep.problem;
+      return known !== undefined && isWhole(known) ? known : undefined;
+    }
+    const offered = all.filter(isWhole).filter(fits);
+    if (offered.length === 0) {
+      void showInformation(`Wishbone: no sweep for “${title}” in this workspace.`);
+      return undefined;
+    }
+    const picked = await vscode.window.showQuickPick(
+      offered.map((known) => ({ label: known.sweep.name, description: sweepDescription(known.sweep, known.progress), known })),
+      { title, placeHolder: 'Which sweep?' },
+    );
+    return picked?.known;
+  }
+
+  async #trial(
+    item: unknown,
+    title: string,
+    fits: (trial: TrialProgress) => boolean,
+  ): Promise<{ readonly file: string; readonly name: string } | undefined> {
+    const named = trialOf(item);
+    if (named !== undefined) return named;
+    const known = await this.#one(item, title, ({ progress }) => progress.trials.some(fits));
+    if (known === undefined) return undefined;
+    const { trials } = known.progress;
+    const picked = await vscode.window.showQuickPick(
+      trials.filter(fits).map((trial) => ({ label: trial.name, description: trialDescription(trial) })),
+      { title, placeHolder: `Which of ${plural(trials.length, 'run')}?` },
+    );
+    return picked === undefined ? undefined : { file: known.sweep.file, name: picked.label };
+  }
+}
+
+/** The record of the view's item for a sweep. */
+function fileOf(item: unknown): string | undefined {
+  const file = (item as { readonly sweep?: { readonly file?: unknown } } | null | undefined)?.sweep?.file;
+  return typeof file === 'string' ? file : undefined;
+}
+
+/** The view's item for a trial. */
+function trialOf(item: unknown): { readonly file: string; readonly name: string } | undefined {
+  const { sweepFile: file, trial } = (item ?? {}) as { readonly sweepFile?: unknown; readonly trial?: { readonly name?: unknown } };
+  return typeof file === 'string' && typeof trial?.name === 'string' ? { file, name: trial.name } : undefined;
+}
