@@ -56,12 +56,14 @@ export class Field {
       this.#value = value;
       actions.onChange(value);
     };
-    const control = this.#hasSeveral ? createSeveral(spec, this.#value, onChange) : controlOf(spec, this.#value, { ...actions, onChange });
+    const control =
+      this.#hasSeveral && spec.kind !== 'number'
+        ? createSeveral(spec, this.#value, onChange)
+        : controlOf(spec, this.#value, { ...actions, onChange });
     const chooser = spec.kind === 'path' ? [createChooser(spec.label, '', () => actions.onChoose(0))] : [];
     this.#body.replaceChildren(chooser.length > 0 ? element('div', { class: 'path-row' }, control.root, ...chooser) : control.root);
     // A checkbox has its label beside it.
     this.#label.hidden = spec.kind === 'flag' && !this.#hasSeveral;
-    this.root.classList.toggle('has-several', this.#hasSeveral);
     return control;
   }
 
@@ -79,7 +81,8 @@ export class Field {
     const { problem, quiet = false, warning, note, changed, hidden, several } = state;
     this.#showSeveral(several);
     const isWrong = problem !== undefined && !quiet;
-    const { label, help } = this.spec;
+    const { label, kind } = this.spec;
+    const help = this.#hasSeveral && kind === 'number' ? `Values with commas between. ${this.spec.help}` : this.spec.help;
     this.root.hidden = hidden;
     this.root.classList.toggle('wrong', isWrong);
     this.root.classList.toggle('doubtful', problem === undefined && warning !== undefined);
@@ -92,7 +95,9 @@ export class Field {
     this.#several.hidden = several === undefined || this.actions.onSeveral === undefined;
     if ((several ?? false) !== this.#hasSeveral) {
       this.#hasSeveral = several ?? false;
-      this.#control = this.#make();
+      // Several numbers are a text as one is: the control stays, and the keys in it.
+      if (this.spec.kind !== 'number') this.#control = this.#make();
+      this.root.classList.toggle('has-several', this.#hasSeveral);
     }
     setText(this.#several, this.#hasSeveral ? 'One value' : 'Several');
     this.#several.setAttribute('aria-label', `${this.#hasSeveral ? 'One value' : 'Several values'}: ${this.spec.label}`);

@@ -10,13 +10,11 @@ const FLAGS = [
 ] as const;
 
 /**
- * The control of a field that has several values. Its value is theirs as one text: with commas between where values have none themselves
- * (numbers, choices, flags), else one a line.
+ * The control of a field that has several values and is no number: those are one text in any case. Its value is theirs as one text: with
+ * commas between where values have none themselves (choices, flags), else one a line.
  */
 export function createSeveral({ kind, label, choices }: FieldSpec, value: string, onChange: (value: string) => void): FieldControl {
   switch (kind) {
-    case 'number':
-      return createList(label, value, onChange);
     case 'choice':
       return createChoices(choices, value, onChange);
     case 'flag':
@@ -36,23 +34,6 @@ export function createSeveral({ kind, label, choices }: FieldSpec, value: string
         onChange,
       });
   }
-}
-
-function createList(label: string, begin: string, onChange: (value: string) => void): FieldControl {
-  const field = createTextField({ label, value: begin, placeholder: 'Values with commas between', onInput: onChange });
-  return {
-    root: field.root,
-    get value() {
-      return field.value;
-    },
-    set value(next) {
-      field.value = next;
-    },
-    describe(text, invalid) {
-      field.root.setAttribute('aria-label', `${text} Values with commas between.`);
-      mark(field.root, invalid);
-    },
-  };
 }
 
 /** A box for each value there is. Those that are ticked stay in their order; what is ticked comes last. */

@@ -16,7 +16,7 @@ const OWN: Readonly<Record<string, { readonly label: string; readonly help: stri
     label: 'Model',
     help: 'Hugging Face folder with config.json, safetensors and tokenizer.json, or model of the hub: org/name, org/name@revision',
   },
-  name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },
+  name: { label: 'Name', help: 'Name of the run or sweep; empty: the time and a word' },
   target: { label: 'Run on', help: 'This machine, or a Slurm target of the settings (wishbone.targets)' },
   reportTo: { label: 'Report to', help: 'Trackers that the run is sent to: mlflow, trackio, wandb, separated by commas; empty: none' },
   evalDataset: { label: 'Eval dataset', help: 'Preference file or dataset of the hub to evaluate on; empty: none' },

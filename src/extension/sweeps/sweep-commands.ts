@@ -2,8 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { OPTION_PATHS } from '../../core/options/index.js';
-import { changeSweep, giveOrder, queueOf, SEED, type SweepProgress, tagOf, type TrialProgress } from '../../core/sweep/index.js';
+import { changeSweep, giveOrder, queueOf, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
 import { plural } from '../../format.js';
 import { showInformation, showWarning } from '../messages.js';
 import { runCommand } from '../run-command.js';
@@ -11,7 +10,7 @@ import { hasTrash } from '../runs/delete-runs.js';
 import { ensureTrusted } from '../trust.js';
 import type { SweepListing } from './sweep-catalog.js';
 import type { SweepStarter } from './sweep-starter.js';
-import { isIdle, sweepDescription, trialDescription } from './sweep-text.js';
+import { isIdle, sweepDescription, tableLook, trialDescription } from './sweep-text.js';
 
 /** A sweep of the workspace with how far it is; one that cannot be read has no such thing. */
 export interface KnownSweep {
@@ -73,12 +72,7 @@ export class SweepCommands {
   async showTable(item: unknown): Promise<void> {
     const known = await this.#one(item, 'Show Sweep as a Table');
     if (known === undefined) return;
-    const varied = known.progress.trials[0]?.name.split('=')[0] ?? '';
-    const option = OPTION_PATHS.find((each) => each.endsWith(`.${varied}`));
-    await runCommand('wishbone.showRunsTable', {
-      filter: `#${tagOf(known.sweep.name)}`,
-      group: option === undefined || option === SEED ? null : option,
-    });
+    await runCommand('wishbone.showRunsTable', tableLook(known.sweep.name, known.progress));
   }
 
   async openConfig(item: unknown): Promise<void> {

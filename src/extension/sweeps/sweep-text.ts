@@ -1,6 +1,7 @@
 import path from 'node:path';
 
-import type { SweepProgress, TrialProgress, TrialState } from '../../core/sweep/index.js';
+import { OPTION_PATHS } from '../../core/options/index.js';
+import { SEED, type SweepProgress, tagOf, type TrialProgress, type TrialState } from '../../core/sweep/index.js';
 import { formatCount, plural } from '../../format.js';
 import type { SweepListing } from './sweep-catalog.js';
 
@@ -20,15 +21,24 @@ export function isIdle({ isAtWork }: Whole, { isDone }: SweepProgress): boolean 
   return !isAtWork && !isDone;
 }
 
-/** `2 of 4 done · 1 at work · 1 waiting`, with what there is of each. */
-export function sweepDescription(sweep: Whole, { trials, counts, isDone }: SweepProgress): string {
+/** `2/4 done · 1 at work · 1 waiting`, with what there is of each: a side bar has room for little. */
+export function sweepDescription(sweep: Whole, progress: SweepProgress): string {
+  const standing = progress.isDone ? [] : sweep.wasLeft ? ['its process is gone'] : sweep.isAtWork ? [] : ['paused'];
+  return [...standing, countsText(progress)].join(' · ');
+}
+
+/** `2/4 done · 1 skipped` */
+export function countsText({ trials, counts }: SweepProgress): string {
   const others = (['working', 'waiting', 'early', 'skipped', 'failed'] as const).filter((state) => counts[state] > 0);
-  const standing = isDone ? [] : sweep.wasLeft ? ['its process is gone'] : sweep.isAtWork ? [] : ['paused'];
-  return [
-    ...standing,
-    `${formatCount(counts.finished)} of ${formatCount(trials.length)} done`,
-    ...others.map((state) => `${formatCount(counts[state])} ${TRIAL_NAMES[state]}`),
-  ].join(' · ');
+  const done = `${formatCount(counts.finished)}/${formatCount(trials.length)} done`;
+  return [done, ...others.map((state) => `${formatCount(counts[state])} ${TRIAL_NAMES[state]}`)].join(' · ');
+}
+
+/** How the table of runs looks at those of a sweep: the runs of a setting together. */
+export function tableLook(name: string, { trials }: SweepProgress): { readonly filter: string; readonly group: string | null } {
+  const varied = trials[0]?.name.split('=')[0] ?? '';
+  const option = OPTION_PATHS.find((each) => each.endsWith(`.${varied}`));
+  return { filter: `#${tagOf(name)}`, group: option === undefined || option === SEED ? null : option };
 }
 
 /** A sweep told in full: rows of name and value. */
@@ -54,5 +64,5 @@ export function sweepRows(sweep: Whole, { trials, counts, isDone }: SweepProgres
 export function trialDescription({ state, why, place }: TrialProgress): string {
   if (why !== undefined) return `failed: ${why}`;
   if (place === undefined) return TRIAL_NAMES[state];
-  return place === 1 ? 'waiting, next' : `waiting, number ${formatCount(place)}`;
+  return place === 1 ? 'next' : `waiting (${formatCount(place)})`;
 }

@@ -170,7 +170,10 @@ test('the form says how many runs come of it, and how long they take', () => {
   assert.match(view.text, /known after the first run/);
   const time = { total: 90, seconds: {}, sources: [] };
   const known = sweepView({ ...values, 'sweep.parallel': 'auto' }, { kind: 'done', time } as never);
-  assert.match(known.text, /about 6 min one after another, if each takes as long as the first \(1 min 30 s\)/);
+  assert.match(
+    known.text,
+    /^As many at once .* One after another they take about 6 min, if each takes as long as the first \(1 min 30 s\)\.$/,
+  );
   assert.equal(sweepView({ ...values, 'training.beta': 'x' }, { kind: 'none' }).title, '');
   assert.deepEqual(itemsOf('training.loss_type', 'sigmoid, sft\nipo'), ['sigmoid, sft', 'ipo']);
 });

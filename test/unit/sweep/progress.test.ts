@@ -18,7 +18,7 @@ import {
   wasLeft,
   writeSweep,
 } from '../../../src/core/sweep/index.js';
-import { sweepDescription, trialDescription } from '../../../src/extension/sweeps/sweep-text.js';
+import { sweepDescription, tableLook, trialDescription } from '../../../src/extension/sweeps/sweep-text.js';
 import { temporaryFolder } from '../run/support.js';
 
 const STATES: Readonly<Record<string, RunState>> = {
@@ -70,12 +70,17 @@ test('a trial stands as its record and its run say', () => {
 
 test('and is told in words', () => {
   const sweep = { file: '/w/.wishbone/sweeps/rates/sweep.json', name: 'rates', record: RECORD, isAtWork: true, wasLeft: false } as const;
-  assert.equal(sweepDescription(sweep, progress), '1 of 10 done · 2 at work · 3 waiting · 1 stopped early · 1 skipped · 2 failed');
+  assert.equal(sweepDescription(sweep, progress), '1/10 done · 2 at work · 3 waiting · 1 stopped early · 1 skipped · 2 failed');
+  assert.deepEqual(tableLook('my rates', { ...progress, trials: [{ ...progress.trials[0]!, name: 'beta=0.1 seed=1' }] }), {
+    filter: '#my-rates',
+    group: 'training.beta',
+  });
+  assert.equal(tableLook('r', { ...progress, trials: [{ ...progress.trials[0]!, name: 'seed=1' }] }).group, null);
   assert.match(sweepDescription({ ...sweep, isAtWork: false }, progress), /^paused · /);
   assert.match(sweepDescription({ ...sweep, isAtWork: false, wasLeft: true }, progress), /^its process is gone · /);
   assert.deepEqual(
     ['d', 'g', 'h', 'i'].map((name) => trialDescription(progress.trials.find((trial) => trial.name === name)!)),
-    ['waiting, number 2', 'failed: out of memory; a smaller batch', 'skipped', 'waiting, next'],
+    ['waiting (2)', 'failed: out of memory; a smaller batch', 'skipped', 'next'],
   );
 });
 

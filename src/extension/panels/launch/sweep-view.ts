@@ -32,9 +32,10 @@ function labelOf(option: OptionPath): string {
 
 /** The forecast is of the first run: what runs have in common is computed once, and others may take longer. */
 function timeText(runs: number, parallel: string, isHalved: boolean, forecast: ForecastState): string {
-  const how = parallel === '1' ? 'one after another' : parallel === 'auto' ? 'as many at once as there are devices' : `${parallel} at once`;
-  if (forecast.kind !== 'done' || forecast.time === undefined) return `Trained ${how}. How long they take is known after the first run.`;
+  const how = parallel === '1' ? 'One after another' : parallel === 'auto' ? 'As many at once as there are devices' : `${parallel} at once`;
+  if (forecast.kind !== 'done' || forecast.time === undefined) return `${how}. How long they take is known after the first run.`;
   const { total } = forecast.time;
-  const all = `about ${formatDuration(runs * total)} one after another, if each takes as long as the first (${formatDuration(total)})`;
-  return `Trained ${how}: ${all}${isHalved ? '; less with those that are stopped early' : ''}.`;
+  const all = `about ${formatDuration(runs * total)}, if each takes as long as the first (${formatDuration(total)})`;
+  const less = isHalved ? '; less with those that are stopped early' : '';
+  return parallel === '1' ? `${how}: ${all}${less}.` : `${how}. One after another they take ${all}${less}.`;
 }
