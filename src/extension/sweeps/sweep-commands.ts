@@ -10,7 +10,7 @@ import { hasTrash } from '../runs/delete-runs.js';
 import { ensureTrusted } from '../trust.js';
 import type { SweepListing } from './sweep-catalog.js';
 import type { SweepStarter } from './sweep-starter.js';
-import { isIdle, sweepDescription, tableLook, trialDescription } from './sweep-text.js';
+import { DAMAGED, isIdle, sweepDescription, tableLook, trialDescription } from './sweep-text.js';
 
 /** A sweep of the workspace with how far it is; one that cannot be read has no such thing. */
 export interface KnownSweep {
@@ -21,6 +21,8 @@ export interface KnownSweep {
 type Whole = { readonly sweep: Exclude<SweepListing, { readonly problem: Error }>; readonly progress: SweepProgress };
 
 const isWhole = (known: KnownSweep): known is Whole => known.progress !== undefined;
+const stateText = ({ sweep, progress }: KnownSweep): string =>
+  sweep.problem !== undefined || progress === undefined ? DAMAGED : sweepDescription(sweep, progress);
 const isOpen = ({ state }: TrialProgress): boolean => state === 'waiting' || state === 'working';
 
 /** What can be done with sweeps from their view and the palette. Each takes the view's items, or asks which. */
@@ -84,7 +86,7 @@ export class SweepCommands {
   /** Removes the record of a sweep, after a question. Its runs stay. */
   async forget(item: unknown): Promise<void> {
     const all = await this.all();
-    const known = all.find(({ sweep }) => sweep.file === fileOf(item)) ?? (await this.#one(undefined, 'Forget Sweep'));
+    const known = all.find(({ sweep }) => sweep.file === fileOf(item)) ?? (await this.#pick(all, 'Forget Sweep'));
     if (known === undefined || !(await ensureTrusted())) return;
     const { file, name } = known.sweep;
     if ((await queueOf(file)) !== undefined) {
@@ -115,13 +117,16 @@ export class SweepCommands {
       if (known?.sweep.problem !== undefined) throw known.sweep.problem;
       return known !== undefined && isWhole(known) ? known : undefined;
     }
-    const offered = all.filter(isWhole).filter(fits);
+    return this.#pick(all.filter(isWhole).filter(fits), title);
+  }
+
+  async #pick<K extends KnownSweep>(offered: readonly K[], title: string): Promise<K | undefined> {
     if (offered.length === 0) {
       void showInformation(`Wishbone: no sweep for “${title}” in this workspace.`);
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(
-      offered.map((known) => ({ label: known.sweep.name, description: sweepDescription(known.sweep, known.progress), known })),
+      offered.map((known) => ({ label: known.sweep.name, description: stateText(known), known })),
       { title, placeHolder: 'Which sweep?' },
     );
     return picked?.known;

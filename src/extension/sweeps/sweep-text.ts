@@ -14,6 +14,9 @@ export const TRIAL_NAMES: Readonly<Record<TrialState, string>> = {
   failed: 'failed',
 };
 
+/** What is said of a sweep whose record cannot be read. */
+export const DAMAGED = 'its record is damaged';
+
 type Whole = Exclude<SweepListing, { readonly problem: Error }>;
 
 /** Whether a process is wanted for what is left to do. */

@@ -10,7 +10,7 @@ import type { RunCatalog } from '../runs/run-catalog.js';
 import { sweepProgress, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
 import type { SweepCatalog, SweepListing } from '../sweeps/sweep-catalog.js';
 import type { KnownSweep } from '../sweeps/sweep-commands.js';
-import { sweepItem, trialState, waitingItem } from './sweep-items.js';
+import { sweepItem, TRIAL_ICONS, trialState, waitingItem } from './sweep-items.js';
 import { trialDescription } from '../sweeps/sweep-text.js';
 import { askForFilter } from './filter-input.js';
 import { matchesFilter, parseFilter, type RunSort, sortedListings, SORTS } from './run-filter.js';
@@ -270,6 +270,8 @@ function trialItem({ sweepFile, trial, folder, listing }: TrialNode): vscode.Tre
   item.label = trial.name === '' ? item.label! : trial.name;
   const told = trial.state === 'finished' || trial.state === 'working' ? [] : [trialDescription(trial)];
   item.description = [...told, item.description].join(' · ');
+  const icon = TRIAL_ICONS[trial.state];
+  if (icon !== undefined) item.iconPath = icon;
   // Before what the run itself is: menus ask how it begins and ends.
   item.contextValue = item.contextValue?.replace(/^run\.(\w+)/, `run.$1.${trialState(trial)}`) ?? '';
   return item;

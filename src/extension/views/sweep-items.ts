@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import type { SweepProgress, TrialProgress } from '../../core/sweep/index.js';
 import type { SweepListing } from '../sweeps/sweep-catalog.js';
-import { isIdle, sweepDescription, sweepRows, trialDescription } from '../sweeps/sweep-text.js';
+import { DAMAGED, isIdle, sweepDescription, sweepRows, trialDescription } from '../sweeps/sweep-text.js';
 import { tooltipTable } from './tooltip.js';
 
 /** Sweeps of more runs are folded at first. */
@@ -16,7 +16,7 @@ export function sweepItem(sweep: SweepListing, progress: SweepProgress | undefin
   const item = new vscode.TreeItem(sweep.name, vscode.TreeItemCollapsibleState.None);
   item.id = `sweep:${sweep.file}`;
   if (sweep.problem !== undefined || progress === undefined) {
-    item.description = 'its record is damaged';
+    item.description = DAMAGED;
     item.iconPath = icon('question');
     item.tooltip = `${sweep.problem?.message ?? ''}\n${sweep.file}\nForget Sweep removes the record; its runs stay.`;
     item.contextValue = 'sweep.broken';
@@ -43,7 +43,8 @@ export function sweepItem(sweep: SweepListing, progress: SweepProgress | undefin
   return item;
 }
 
-const TRIAL_ICONS: Readonly<Partial<Record<TrialProgress['state'], vscode.ThemeIcon>>> = {
+/** What is told of a trial by its sweep, whatever its run says. */
+export const TRIAL_ICONS: Readonly<Partial<Record<TrialProgress['state'], vscode.ThemeIcon>>> = {
   skipped: icon('debug-step-over'),
   failed: icon('error', 'charts.red'),
 };
