@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { changeSweep, giveOrder, queueOf, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
+import { changeSweep, giveOrder, type Order, queueOf, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
 import { plural } from '../../format.js';
 import { showInformation, showWarning } from '../messages.js';
 import { runCommand } from '../run-command.js';
@@ -16,6 +16,12 @@ import { DAMAGED, isIdle, sweepDescription, tableLook, trialDescription } from '
 export interface KnownSweep {
   readonly sweep: SweepListing;
   readonly progress: SweepProgress | undefined;
+}
+
+/** A trial by its sweep's record. */
+interface NamedTrial {
+  readonly file: string;
+  readonly name: string;
 }
 
 type Whole = { readonly sweep: Exclude<SweepListing, { readonly problem: Error }>; readonly progress: SweepProgress };
@@ -56,17 +62,19 @@ export class SweepCommands {
     if (known !== undefined) await this.#goOn(known, true);
   }
 
-  async skip(item: unknown): Promise<void> {
-    const found = await this.#trial(item, 'Skip Run of Sweep', isOpen);
-    if (found === undefined || !(await ensureTrusted())) return;
-    await changeSweep(found.file, { skip: found.name, exactly: true });
-    await this.onDone();
+  async skip(item: unknown, selection: unknown): Promise<void> {
+    await this.#order(await this.#trials(item, selection, 'Skip Run of Sweep', isOpen), (name) => ({ skip: name }));
   }
 
-  async first(item: unknown): Promise<void> {
-    const found = await this.#trial(item, 'Put Run of Sweep First', ({ state }) => state === 'waiting');
+  /** Of several the first comes first. */
+  async first(item: unknown, selection: unknown): Promise<void> {
+    const found = await this.#trials(item, selection, 'Put Run of Sweep First', ({ state }) => state === 'waiting');
+    await this.#order(found?.reverse(), (name) => ({ first: name }));
+  }
+
+  async #order(found: readonly NamedTrial[] | undefined, order: (name: string) => Pick<Order, 'skip' | 'first'>): Promise<void> {
     if (found === undefined || !(await ensureTrusted())) return;
-    await changeSweep(found.file, { first: found.name, exactly: true });
+    for (const { file, name } of found) await changeSweep(file, { ...order(name), exactly: true });
     await this.onDone();
   }
 
@@ -132,13 +140,16 @@ export class SweepCommands {
     return picked?.known;
   }
 
-  async #trial(
+  /** Those of the view's items, or one that is picked. */
+  async #trials(
     item: unknown,
+    selection: unknown,
     title: string,
     fits: (trial: TrialProgress) => boolean,
-  ): Promise<{ readonly file: string; readonly name: string } | undefined> {
-    const named = trialOf(item);
-    if (named !== undefined) return named;
+  ): Promise<NamedTrial[] | undefined> {
+    const items: unknown[] = Array.isArray(selection) && selection.length > 0 ? selection : [item];
+    const named = items.flatMap((each) => trialOf(each, fits) ?? []);
+    if (named.length > 0) return named;
     const known = await this.#one(item, title, ({ progress }) => progress.trials.some(fits));
     if (known === undefined) return undefined;
     const { trials } = known.progress;
@@ -146,7 +157,7 @@ export class SweepCommands {
       trials.filter(fits).map((trial) => ({ label: trial.name, description: trialDescription(trial) })),
       { title, placeHolder: `Which of ${plural(trials.length, 'run')}?` },
     );
-    return picked === undefined ? undefined : { file: known.sweep.file, name: picked.label };
+    return picked === undefined ? undefined : [{ file: known.sweep.file, name: picked.label }];
   }
 }
 
@@ -157,7 +168,7 @@ function fileOf(item: unknown): string | undefined {
 }
 
 /** The view's item for a trial. */
-function trialOf(item: unknown): { readonly file: string; readonly name: string } | undefined {
-  const { sweepFile: file, trial } = (item ?? {}) as { readonly sweepFile?: unknown; readonly trial?: { readonly name?: unknown } };
-  return typeof file === 'string' && typeof trial?.name === 'string' ? { file, name: trial.name } : undefined;
+function trialOf(item: unknown, fits: (trial: TrialProgress) => boolean): NamedTrial | undefined {
+  const { sweepFile: file, trial } = (item ?? {}) as { readonly sweepFile?: unknown; readonly trial?: TrialProgress };
+  return typeof file === 'string' && typeof trial?.name === 'string' && fits(trial) ? { file, name: trial.name } : undefined;
 }

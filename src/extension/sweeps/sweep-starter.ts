@@ -2,11 +2,12 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { CONFIG_SUFFIX, type ConfigSettings, configText } from '../../core/config-file/index.js';
+import { CONFIG_SUFFIX, type ConfigSettings, configText, readConfigFile } from '../../core/config-file/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { mostBytes, readPlainText } from '../../core/files/plain-file.js';
 import { locateRunner } from '../../core/runner/index.js';
-import { queueOf, readSweep, startSweep, sweepFile } from '../../core/sweep/index.js';
+import { RUNS_FOLDER } from '../../core/run/index.js';
+import { expandSweep, queueOf, readSweep, startSweep, sweepFile } from '../../core/sweep/index.js';
 import { commandLineFile, commandLineVariables } from '../command-line.js';
 import { showWarning, withProgress } from '../messages.js';
 import { chooseConfig } from '../run-config/choose-config.js';
@@ -63,16 +64,29 @@ export class SweepStarter {
   /**
    * Starts the queue of a sweep, or has it go on.
    *
+   * @param file its record
    * @param retry what failed or was passed over is done again
-   * @throws WishboneError when it is at work, or does not start
+   * @throws WishboneError when its run config is gone, damaged or another sweep's by now, when it is at work, or does not start
    */
   async goOn(config: string, file: string, { parallel = '1', retry = false }: { parallel?: string; retry?: boolean } = {}): Promise<void> {
-    const more = ['--parallel', parallel, ...(retry ? ['--retry'] : [])];
+    const read = await readConfigFile(config);
+    expandSweep(read);
     // Where `wishbone sweep` is called by hand: beside `.wishbone/sweeps/<name>/sweep.json`.
     const folder = path.resolve(path.dirname(file), '../../..');
-    const env = { ...(await this.trackers.variables()), ...commandLineVariables() };
+    const own = sweepFile(read.runs ?? path.join(folder, RUNS_FOLDER), read.name ?? stemOf(config));
+    if (own !== file) {
+      throw new WishboneError('the run config is of another sweep now', read.where('name'), 'start it from there, and forget this one');
+    }
+    const more = ['--parallel', parallel, ...(retry ? ['--retry'] : [])];
+    // What trackers are shown is for those that report to some.
+    const told = read.reportTo === undefined ? {} : await this.trackers.variables();
     await withProgress({ location: vscode.ProgressLocation.Window, title: 'Starting the sweep' }, () =>
-      startSweep(config, file, { cli: [commandLineFile(this.extensionUri)], more, folder, env }),
+      startSweep(config, file, {
+        cli: [commandLineFile(this.extensionUri)],
+        more,
+        folder,
+        env: { ...told, ...commandLineVariables() },
+      }),
     );
   }
 

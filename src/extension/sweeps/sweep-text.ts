@@ -64,7 +64,8 @@ export function sweepRows(sweep: Whole, { trials, counts, isDone }: SweepProgres
 }
 
 /** What stands beside the name of a trial that has no run to show. */
-export function trialDescription({ state, why, place }: TrialProgress): string {
+export function trialDescription({ state, why, place, early }: TrialProgress): string {
+  if (state === 'early') return `${TRIAL_NAMES.early}, step ${formatCount(early!)}`;
   if (why !== undefined) return `failed: ${why}`;
   if (place === undefined) return TRIAL_NAMES[state];
   return place === 1 ? 'next' : `waiting (${formatCount(place)})`;

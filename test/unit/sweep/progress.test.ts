@@ -79,8 +79,8 @@ test('and is told in words', () => {
   assert.match(sweepDescription({ ...sweep, isAtWork: false }, progress), /^paused · /);
   assert.match(sweepDescription({ ...sweep, isAtWork: false, wasLeft: true }, progress), /^its process is gone · /);
   assert.deepEqual(
-    ['d', 'g', 'h', 'i'].map((name) => trialDescription(progress.trials.find((trial) => trial.name === name)!)),
-    ['waiting (2)', 'failed: out of memory; a smaller batch', 'skipped', 'next'],
+    ['d', 'e', 'g', 'h', 'i'].map((name) => trialDescription(progress.trials.find((trial) => trial.name === name)!)),
+    ['waiting (2)', 'stopped early, step 10', 'failed: out of memory; a smaller batch', 'skipped', 'next'],
   );
 });
 
