@@ -8,8 +8,12 @@ import { runCommand } from '../run-command.js';
 import { countsText, tableLook } from './sweep-text.js';
 
 const SHOW = 'Show as a Table';
-/** A queue looks at its runs every second; once the last has ended it ends too. */
-const END_MILLISECONDS = 3000;
+/** A queue looks at its runs every second; once the last has ended it ends too, or begins another, which may take a while. */
+const LOOK_MILLISECONDS = 1000;
+const MOST_LOOKS = 300;
+
+/** Sweeps whose end is waited for: several runs may end at once. */
+const TELLING = new Set<string>();
 
 /** The sweep of a run, if it is of one. What is damaged has none. */
 async function sweepOfRun(folder: string): Promise<{ readonly file: string; readonly record: SweepRecord } | undefined> {
@@ -21,27 +25,47 @@ async function sweepOfRun(folder: string): Promise<{ readonly file: string; read
 }
 
 /**
- * Whether the end of a run is for its sweep to tell, which is at work. Of the last one the sweep's own end is told.
+ * Whether the end of a run is for its sweep to tell: one that is at work, or that ended with it. Of the last run the sweep's own end is
+ * told. One that somebody resumed after the sweep had given it up is told of by itself.
  */
 export async function isToldBySweep(folder: string, onError: (error: unknown) => void): Promise<boolean> {
   const sweep = await sweepOfRun(folder);
-  if (sweep === undefined || (await queueOf(sweep.file)) === undefined) return false;
-  void tellEnd(sweep.file).catch(onError);
+  if (sweep === undefined) return false;
+  const { file, record } = sweep;
+  if ((await queueOf(file)) === undefined) {
+    const trial = record.trials.find((each) => each.folder === folder);
+    const isGivenUp = trial?.early !== undefined || trial?.skipped !== undefined;
+    if (isGivenUp || !(await progressOf(record)).isDone) return false;
+  }
+  if (!TELLING.has(file)) {
+    TELLING.add(file);
+    void tellEnd(file)
+      .catch(onError)
+      .finally(() => TELLING.delete(file));
+  }
   return true;
 }
 
+/** Tells of the end of a sweep, unless another run of it begins first. */
 async function tellEnd(file: string): Promise<void> {
-  await sleep(END_MILLISECONDS, undefined, { ref: false });
-  if ((await queueOf(file)) !== undefined) return;
-  const record = await readSweep(file);
-  if (record === undefined) return;
-  const progress = await progressOf(record);
-  // Paused, or ended by something else: whoever did it knows.
-  if (!progress.isDone) return;
-  const name = record.name ?? path.basename(path.dirname(file));
-  const show = progress.counts.failed > 0 ? showWarning : showInformation;
-  const choice = await show(`The sweep ${name} has ended: ${countsText(progress)}.`, SHOW);
-  if (choice === SHOW) await runCommand('wishbone.showRunsTable', tableLook(name, progress));
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const isAtWork = (await queueOf(file)) !== undefined;
+    const record = await readSweep(file);
+    if (record === undefined) return;
+    const progress = await progressOf(record);
+    if (isAtWork && progress.counts.working === 0) {
+      await sleep(LOOK_MILLISECONDS, undefined, { ref: false });
+      continue;
+    }
+    // Paused, or ended by something else: whoever did it knows.
+    if (isAtWork || !progress.isDone) return;
+    const name = record.name ?? path.basename(path.dirname(file));
+    const show = progress.counts.failed > 0 ? showWarning : showInformation;
+    void show(`The sweep ${name} has ended: ${countsText(progress)}.`, SHOW).then((choice) =>
+      choice === SHOW ? runCommand('wishbone.showRunsTable', tableLook(name, progress)) : undefined,
+    );
+    return;
+  }
 }
 
 async function progressOf(record: SweepRecord): Promise<SweepProgress> {
