@@ -122,13 +122,14 @@ export const README = {
     },
   },
   mask: {
-    /** From the run. */
     async show({ workbench }) {
-      const run = await workbench.webview('main#run .chart .canvas canvas');
-      await run
-        .locator('vscode-link, vscode-button, button, a', { hasText: /^Masks$/ })
-        .first()
-        .click();
+      await workbench.command('View: Show Explorer');
+      await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'preferences.jsonl' }).click();
+      await workbench.page.locator('.codelens-decoration a', { hasText: 'Inspect Masks' }).click();
+      // The list of models is filled while it is shown, and a click may meet another row.
+      await workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'tiny-llama' }).waitFor();
+      await sleep(2000);
+      for (const choice of ['tiny-llama', 'Show']) await workbench.pick(choice);
       const frame = await workbench.webview('main#mask .side-figures tbody td');
       await frame.getByRole('application', { name: 'Shared attention mask' }).focus();
       for (const key of ['ArrowDown', 'PageDown', 'Control+ArrowDown']) await workbench.page.keyboard.press(key);
@@ -181,7 +182,7 @@ export const README = {
     },
   },
   try: {
-    size: { width: 1100, height: 760 },
+    size: { width: 1100, height: 820 },
     area: editor,
     async show({ workbench }) {
       await alone(workbench, 'Wishbone: Try It…', RUN);
@@ -191,7 +192,7 @@ export const README = {
       await frame.locator('[data-field="maxTokens"] input').fill('48');
       await frame.locator('.settings-box > summary').click();
       await frame.locator('vscode-button[aria-label="Choose a prompt of the evaluation set"]').click();
-      await workbench.pick('Does Escape stop a slow search?');
+      await workbench.pick('Does the cash cover a year with the leak?');
       await until('it is put in', async () => (await frame.locator('.prompt:not(.system)').inputValue()) !== '');
       await frame.locator('vscode-button', { hasText: 'Send' }).click();
       await until('both have answered', async () => (await frame.locator('.turn').last().getAttribute('data-state')) === 'over');
@@ -199,7 +200,7 @@ export const README = {
     },
   },
   judge: {
-    size: { width: 1100, height: 1000 },
+    size: { width: 1100, height: 962 },
     area: editor,
     async show({ workbench, workspace }) {
       await judge(workspace);
@@ -214,6 +215,7 @@ export const README = {
     },
   },
   sweep: {
+    size: { width: 1440, height: 960 },
     async show({ workbench, workspace }) {
       await workbench.sideBar(true);
       await sideBarWidth(workbench, 440);
@@ -223,7 +225,8 @@ export const README = {
       await workbench.command('Wishbone: Launch Run from Config…');
       await workbench.pick(`${SWEEP}.wishbone.json`);
       await new LaunchForm(workbench).figures();
-      await until('some of it is done', async () => /[2-6]\/8 done · 1 at work/.test(await sweepRow(workbench)));
+      while (!/[2-8]\/8 done/.test(await sweepRow(workbench))) await sleep(500);
+      await new LaunchForm(workbench).frame();
     },
   },
   runs: {
@@ -235,6 +238,14 @@ export const README = {
       await sideBarWidth(workbench, 300);
       await workbench.sideBar(false);
       const frame = await workbench.webview('main#runs .grid');
+      // In a table this narrow the figures and options are what counts.
+      await frame.locator('vscode-button', { hasText: 'Columns…' }).click();
+      for (const column of ['Created', 'Tags', 'Steps', 'epochs', 'State']) {
+        await frame.locator('.chooser vscode-text-field input').fill(column);
+        const box = frame.locator('.chooser label', { hasText: new RegExp(`^\\s*${column}\\b`) }).first();
+        if (await box.locator('input').isChecked()) await box.click();
+      }
+      await frame.locator('.chooser vscode-button', { hasText: 'Close' }).click();
       await frame.locator('.group-by vscode-dropdown').click();
       await frame.locator('.group-by vscode-option', { hasText: 'By learning_rate' }).first().click();
       await frame.locator('.lines > .group').first().waitFor();
@@ -243,7 +254,7 @@ export const README = {
     },
   },
   why: {
-    size: { width: 1100, height: 960 },
+    size: { width: 1100, height: 930 },
     area: editor,
     async show({ workbench, workspace }) {
       await swept(workspace);
