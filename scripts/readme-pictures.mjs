@@ -215,7 +215,7 @@ export const README = {
     },
   },
   sweep: {
-    size: { width: 1440, height: 960 },
+    size: { width: 1440, height: 1000 },
     async show({ workbench, workspace }) {
       await workbench.sideBar(true);
       await sideBarWidth(workbench, 440);
@@ -225,12 +225,11 @@ export const README = {
       await workbench.command('Wishbone: Launch Run from Config…');
       await workbench.pick(`${SWEEP}.wishbone.json`);
       await new LaunchForm(workbench).figures();
-      while (!/[2-8]\/8 done/.test(await sweepRow(workbench))) await sleep(500);
-      await new LaunchForm(workbench).frame();
+      while (!/[3-7]\/8 done · 1 at work|8\/8 done/.test(await sweepRow(workbench))) await sleep(300);
     },
   },
   runs: {
-    size: { width: 1280, height: 640 },
+    size: { width: 1280, height: 580 },
     area: editor,
     async show({ workbench, workspace }) {
       await swept(workspace);
@@ -240,7 +239,7 @@ export const README = {
       const frame = await workbench.webview('main#runs .grid');
       // In a table this narrow the figures and options are what counts.
       await frame.locator('vscode-button', { hasText: 'Columns…' }).click();
-      for (const column of ['Created', 'Tags', 'Steps', 'epochs', 'State']) {
+      for (const column of ['Created', 'Tags', 'Steps', 'epochs', 'Best loss']) {
         await frame.locator('.chooser vscode-text-field input').fill(column);
         const box = frame.locator('.chooser label', { hasText: new RegExp(`^\\s*${column}\\b`) }).first();
         if (await box.locator('input').isChecked()) await box.click();
