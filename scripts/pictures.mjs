@@ -28,6 +28,8 @@ async function take(session, pictures, file, area) {
       continue;
     }
     await workbench.clearNotifications();
+    // What the mouse lies over looks different.
+    await workbench.page.mouse.move(5, 5);
     // Two frames later everything is drawn that was told.
     await workbench.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     const path = file(name);

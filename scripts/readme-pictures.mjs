@@ -92,12 +92,17 @@ async function sideBarWidth({ page }, width) {
 const editor = async ({ workbench }) => ({ clip: await workbench.page.locator('.part.editor').first().boundingBox() });
 const window = async () => ({});
 
-/** One panel, without a side bar. */
-async function alone(workbench, command, run) {
+/** A side bar, and nothing else. */
+async function nothingOpen(workbench) {
   await workbench.sideBar(true);
   await workbench.command('View: Close All Editors');
   if (await workbench.page.locator('.part.panel').isVisible())
     await workbench.page.locator('.part.panel .codicon-panel-close, .part.panel .codicon-close').first().click();
+}
+
+/** One panel. */
+async function alone(workbench, command, run) {
+  await nothingOpen(workbench);
   await workbench.command(command);
   if (run !== undefined) await workbench.pick(run);
 }
@@ -155,7 +160,7 @@ export const README = {
   },
   diagnostics: {
     async show({ workbench }) {
-      await workbench.command('View: Show Explorer');
+      await alone(workbench, 'View: Show Explorer');
       await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'draft.jsonl' }).dblclick();
       await workbench.page.locator('.codelens-decoration a', { hasText: 'Inspect Masks' }).waitFor();
       await workbench.page.locator('.part.statusbar [id="status.problems"] a').click();
@@ -217,9 +222,8 @@ export const README = {
   sweep: {
     size: { width: 1440, height: 1000 },
     async show({ workbench, workspace }) {
-      await workbench.sideBar(true);
+      await nothingOpen(workbench);
       await sideBarWidth(workbench, 440);
-      await workbench.command('View: Close All Editors');
       await workbench.command('Wishbone: Focus on Runs View');
       await startSweep(workspace);
       await workbench.command('Wishbone: Launch Run from Config…');
