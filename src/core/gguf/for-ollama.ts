@@ -39,7 +39,8 @@ export async function exportForOllama(
   const source = await ggufSource(folder, { step, signal: work.signal });
   const { model, adapter } = source;
   const name = called ?? source.name;
-  const stem = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}${adapter === undefined ? '' : '-lora'}-${type}`;
+  const plain = name.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/(?<=.)-+$/, '');
+  const stem = `${plain}${adapter === undefined ? '' : '-lora'}-${type}`;
   const out = path.resolve(named ?? path.join(source.folder, `${stem}.gguf`));
   const modelfile = `${out.replace(/\.gguf$/i, '')}.Modelfile`;
   await refuseExisting(out, overwrite);
