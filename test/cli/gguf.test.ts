@@ -25,7 +25,11 @@ test('a model folder: a GGUF file and a Modelfile beside it, never written over 
   assert.equal(first.stdout.trim(), file);
   assert.equal(
     await readFile(path.join(folder, 'my-model-q4_k_m.Modelfile'), 'utf8'),
-    'FROM ./my-model-q4_k_m.gguf\nPARAMETER stop "<|endoftext|>"\nPARAMETER stop "<|im_end|>"\n',
+    'FROM ./my-model-q4_k_m.gguf\nTEMPLATE """{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ else }}<|im_start|>user\n{{ end }}' +
+      '{{ range $i, $_ := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}{{ if eq .Role "user" }}{{ .Content }}' +
+      '{{ if $last }}<|im_end|>\n<|im_start|>assistant\n{{ else }}<|im_end|>\n<|im_start|>assistant\n{{ end }}' +
+      '{{ else if eq .Role "assistant" }}{{ .Content }}{{ if not $last }}<|im_end|>\n<|im_start|>user\n{{ end }}{{ end }}{{ end }}"""\n' +
+      'PARAMETER stop "<|endoftext|>"\nPARAMETER stop "<|im_end|>"\n',
   );
   // In threads and without: the same bytes.
   const here = path.join(folder, 'here.gguf');

@@ -97,7 +97,7 @@ async function pickWhat(name: string): Promise<'model' | 'gguf' | undefined> {
     {
       what: 'gguf' as const,
       label: 'GGUF files',
-      detail: 'What Export as GGUF… has written, for llama.cpp and Ollama, into a repository of its own.',
+      detail: 'As llama.cpp and Ollama read it, in a repository of its own.',
     },
   ];
   return (await vscode.window.showQuickPick(items, { title: `Upload ${name} to the Hub`, placeHolder: 'What is uploaded' }))?.what;
