@@ -9,6 +9,7 @@ import { startGpu } from './extension/gpu/start.js';
 import { followMilestones } from './extension/milestones.js';
 import { notifyOfDivergence, notifyOfEnds } from './extension/notifications.js';
 import { openRun } from './extension/open-run.js';
+import { JudgeCompletions } from './extension/judge/judge-completions.js';
 import { KeptForms } from './extension/panels/launch/kept-forms.js';
 import { LaunchPanels } from './extension/panels/launch/launch-panels.js';
 import { startPlanViews } from './extension/panels/plan/start.js';
@@ -43,6 +44,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const means = forecastMeans(runner, store);
   const { extensionUri } = context;
   const starter = new RunStarter(paths, actions, panels);
+  const judge = new JudgeCompletions(paths, panels, context.secrets);
   const kept = new KeptForms(context.workspaceState);
   const forms = new LaunchPanels({ extensionUri, problems, runner, paths, means, starter, kept, summaries });
   context.subscriptions.push(
@@ -65,7 +67,7 @@ export function activate(context: vscode.ExtensionContext): void {
     startRunConfigs(forms, problems),
     startGpu(context, runner, problems),
     startSpeedup({ extensionUri, problems, runner, paths, means, store }),
-    startViews(context, store, actions, panels, forms, summaries, problems),
+    startViews(context, store, actions, panels, forms, judge, summaries, problems),
     problems.command('wishbone.launchRun', (dataset) => forms.launch(dataset)),
     problems.command('wishbone.createExample', () => createExample(context)),
     problems.command('wishbone.setTrackerSecret', () => trackers.ask()),

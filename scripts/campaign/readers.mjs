@@ -9,6 +9,8 @@ import { Dataset } from '../../src/core/dataset/index.ts';
 import { readDatasetInfo } from '../../src/core/dataset/dataset-info.ts';
 import { checkAdapter } from '../../src/core/model/adapter.ts';
 import { inspectModel } from '../../src/core/model/index.ts';
+import { readRecord } from '../../src/core/judge/record.ts';
+import { reportOf, verdictText } from '../../src/core/judge/report.ts';
 import { PairRecord } from '../../src/core/pairs/record.ts';
 import { readPlan } from '../../src/core/plan/index.ts';
 import { listRun, readLabels, readRun } from '../../src/core/run/index.ts';
@@ -42,6 +44,24 @@ function goodRows() {
       .map((line) => JSON.parse(line))
   );
 }
+
+/** Lines of a record of judged completions, of each kind one at least. */
+const judged = [
+  {
+    ...{ format: 'wishbone-judge', version: 1, id: 'a3f974cf2279', created: '2026-01-02T15:04:05.000Z' },
+    ...{ first: { label: 'a', key: 'k' }, second: { label: 'b', key: 'l' } },
+    sampling: { max_new_tokens: 16, temperature: 0, top_p: 1, seed: 0 },
+    judge: { kind: 'endpoint', url: 'https://judge.example/v1', model: 'm', max_tokens: 64, question: 1 },
+    prompts: { from: 'evaluation', path: '/pairs.jsonl', sha256: '0'.repeat(64) },
+  },
+  ...['0123456789abcdef', 'fedcba9876543210'].flatMap((prompt, at) => [
+    { type: 'prompt', prompt, text: 'p', tokens: 1 },
+    { type: 'completion', prompt, side: 'first', text: 'one', tokens: 1, ended: true },
+    { type: 'completion', prompt, side: 'second', text: 'twoo', tokens: 1, ended: false },
+    { type: 'verdict', prompt, order: 'first', winner: at === 0 ? 'first' : 'tie', words: 'A', input: 1, output: 1 },
+    { type: 'verdict', prompt, order: 'second', winner: 'second', words: 'B', input: 1, output: 1, cut: 5 },
+  ]),
+];
 
 async function outcomes(file) {
   const dataset = await Dataset.open(file);
@@ -214,6 +234,16 @@ export function readers(base, scratch) {
       name: place(run, 'labels.json'),
       make: (random) => mutateJson(random, { format: 'wishbone-labels', version: 1, name: 'a', tags: ['b'], notes: 'c' }),
       read: (file) => readLabels(path.dirname(file)),
+    },
+    'judged completions': {
+      name: place(path.join(run, 'judge'), 'a3f974cf2279.jsonl'),
+      make: (random) =>
+        judged.map((line) => (random.once(3) ? mutateJson(random, line) : JSON.stringify(line))).join('\n') +
+        random.of(['\n', '', '\n{"ty']),
+      read: async (file) => {
+        const record = await readRecord(file);
+        if (record !== undefined) verdictText(reportOf(record));
+      },
     },
     'run config': {
       name: place(scratch, 'a.wishbone.json'),

@@ -1,4 +1,5 @@
-"""Attention alone in PyTorch: FlexAttention under the prefix mask, and dense causal cuDNN and FlashAttention-2.
+"""Attention alone in PyTorch: FlexAttention under the prefix mask, by Triton and, where flash-attn-4 is installed, by FlashAttention-4; and dense
+causal cuDNN and FlashAttention-2.
 
     python scripts/gpu/attention.py [--head-dims 128,64]
 
@@ -8,6 +9,7 @@ times that. Prints one JSON line for each kernel and mask. Needs an NVIDIA GPU a
 """
 
 import argparse
+import importlib.util
 import json
 import statistics
 from collections.abc import Callable
@@ -75,6 +77,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     flex = torch.compile(flex_attention, dynamic=False)
+    has_flash = importlib.util.find_spec("flash_attn") is not None and importlib.util.find_spec("flash_attn.cute") is not None
+    flex_kernels = {"FlexAttention": {}} | ({"FlexAttention, FlashAttention-4": {"BACKEND": "FLASH"}} if has_flash else {})
     for head_dim in map(int, options.head_dims.split(",")):
         query, key, value = heads(HEADS, head_dim), heads(KV_HEADS, head_dim), heads(KV_HEADS, head_dim)
         # One tensor that each mask is copied into, so that the kernel is compiled once.
@@ -89,10 +93,12 @@ def main() -> None:
             count = TOKENS // sum(tree)
             pairs = work_of([tree] * count, shared=True).visible_pairs
 
-            def forward() -> torch.Tensor:
-                return flex(query, key, value, block_mask=mask, enable_gqa=True)
+            for kernel, how in flex_kernels.items():
 
-            report("FlexAttention", name, head_dim, pairs, forward, (query, key, value))
+                def forward(how: dict = how) -> torch.Tensor:
+                    return flex(query, key, value, block_mask=mask, enable_gqa=True, kernel_options=how)
+
+                report(kernel, name, head_dim, pairs, forward, (query, key, value))
         key, value = heads(HEADS, head_dim), heads(HEADS, head_dim)
         dense = {"cuDNN": SDPBackend.CUDNN_ATTENTION, "FlashAttention-2": SDPBackend.FLASH_ATTENTION}
         for kernel, backend in dense.items():

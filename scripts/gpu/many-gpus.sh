@@ -1,10 +1,12 @@
 #!/bin/sh
-# Scaling on the GPUs of one host, checked and timed in one call of about ten minutes:
+# Scaling on the GPUs of one host, checked and timed in one call of about ten minutes; more than two GPUs take two (PARTS="1b peers
+# resume processes", then PARTS="8b curves tests"):
 #
 #     sh scripts/gpu/many-gpus.sh PACK.tar.xz [GPUS]
 #
-# PACK comes from many-gpus.mjs, where Node is; GPUS is 8 unless given, at least 2. In turn, each with a limit: pairs/s of each case on 1, 2, 4 …
-# GPUS with exposed communication, slowest rank and memory, and FSDP2 beside it on 1 and all (several_gpus.py); a checkpoint of all
+# PACK comes from many-gpus.mjs, where Node is; GPUS is 8 unless given, at least 2. In turn, each with a limit: pairs/s of each case on
+# 1, 2, 4 … GPUS (the 8B on 1 and all) with exposed communication, slowest rank and memory, and FSDP2 beside it on 1 and all
+# (several_gpus.py); a checkpoint of all
 # resumed on half; two processes with half of them each; where CURVES names the folder of three plans (curves.py), 200 steps and more on all
 # against one; the tests of several GPUs. OUT: a folder for what is measured; PARTS: names of what is wanted; MOST: seconds for all of it (570).
 # RUNNER and TESTS name programs that are built already; else this needs CMake and a CUDA toolkit. Needs NCCL, and Python with torch and
@@ -43,9 +45,9 @@ part() { # a limit in seconds, a name, a command
     tail -n "${LINES_SHOWN:-25}" "$out/$name.txt"
 }
 several="python3 scripts/gpu/several_gpus.py --runner $RUNNER --folders $folders/cases --out $out/several.jsonl"
-part 100 1b $several --devices "$counts" --cases 1b-1,1b-1-optimizer,1b-4
-part 150 8b $several --devices "$counts" --cases 8b-2,8b-2-parameters,8b-lora
-part 120 peers $several --devices "1,$gpus" --cases 1b-1,1b-4,8b-2 --peer-alone
+part 230 1b $several --devices "$counts" --cases 1b-1,1b-1-optimizer,1b-4
+part 330 8b $several --devices "1,$gpus" --cases 8b-2,8b-2-parameters,8b-lora
+part 230 peers $several --devices "1,$gpus" --cases 1b-1,1b-4,8b-2 --peer-alone
 part 60 resume python3 scripts/gpu/resume_elsewhere.py --runner "$RUNNER" --folder "$folders/resume" --shape tiny \
     --devices "$gpus" --then "$half"
 part 110 processes python3 scripts/gpu/two_processes.py --runner "$RUNNER" --folder "$folders/processes" --gpus-each "$half"

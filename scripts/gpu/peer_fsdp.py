@@ -46,7 +46,7 @@ def main() -> None:
     torch.set_float32_matmul_precision("high")
     shape = SHAPES[options.model]
     is_large = shape.recompute == "block"
-    both = peer.FlexPeer(shape, is_large)
+    both = peer.FlexPeer(shape, is_large, "bf16")
     if world > 1:
         for model in (both.policy, both.reference) if is_large else (both.policy,):
             shard(model, is_large)

@@ -10,7 +10,7 @@ import { runFolder } from './run-folder.mjs';
 /** Pairs of `hh` that about fill a bin of 16,384 tokens. */
 const PAIRS_OF_A_BIN = 76;
 
-/** The reference is computed in every step, as the peer does it. Steps are those on the most devices. */
+/** The reference is computed in every step, as the peer does it. Steps are those on two devices; on more there are fewer, so that a device alone has no more. */
 const CASES = [
   { name: '1b-1', shape: 'llama-1b', bins: 1, warm_up: 4, steps: 20, peer: ['--model', 'llama-1b', '--bins', '1'] },
   { name: '1b-4', shape: 'llama-1b', bins: 4, warm_up: 2, steps: 8, peer: ['--model', 'llama-1b', '--bins', '4'] },
@@ -49,7 +49,12 @@ await main(async () => {
   await mkdir(values.out, { recursive: true });
   const counts = values.devices.split(',').map(Number);
   const most = Math.max(...counts);
-  for (const { name, shape, bins, steps, from = 1, options = [] } of CASES)
+  const fewer = (steps) => Math.max(1, Math.ceil((2 * steps) / most));
+  const cases = CASES.map((each) => {
+    const warmUp = fewer(each.warm_up);
+    return { ...each, warm_up: warmUp, steps: Math.max(warmUp + 2, fewer(each.steps)), most_devices: most };
+  });
+  for (const { name, shape, bins, steps, from = 1, options = [] } of cases)
     for (const devices of counts) {
       if (devices < from) continue;
       const batch = PAIRS_OF_A_BIN * bins * devices;
@@ -61,5 +66,5 @@ await main(async () => {
       await rename(made, path.join(values.out, `${name}-${devices}`));
     }
   await rm(path.join(values.out, 'made'), { recursive: true });
-  await writeFile(path.join(values.out, 'cases.json'), JSON.stringify(CASES.map((each) => ({ ...each, most_devices: most }))));
+  await writeFile(path.join(values.out, 'cases.json'), JSON.stringify(cases));
 });

@@ -68,10 +68,12 @@ def ours(runner: str, folder: Path, steps: int, warm_up: int, limit: float, more
         "memory_gib": max(step["memory"] for step in timed) / 2**30,
         "device_gib": max(memory, default=0.0),
         "loss": found[-1]["loss"],
+        "each": [step["seconds"] for step in found],
     }
     if "communication" in timed[0]:
         row["communication"] = statistics.median(step["communication"] / step["seconds"] for step in timed)
         row["slowest"] = statistics.median(step["slowest_rank"] for step in timed)
+        row["ranks"] = [statistics.median(each) for each in zip(*(step["rank_seconds"] for step in timed))]
     return row
 
 

@@ -11,6 +11,7 @@ import { Exit } from './exit.js';
 import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
 import { guardOutput } from './safe-output.js';
+import { addJudgeCommand } from './judge.js';
 import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
 import { addPushCommand } from './push.js';
@@ -42,6 +43,7 @@ const COMMANDS = [
   addPushCommand,
   addTrackCommand,
   addSampleCommand,
+  addJudgeCommand,
   addConvertCommand,
   addCacheCommand,
   addSetupGpuCommand,

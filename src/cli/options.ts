@@ -207,3 +207,12 @@ export function count(text: string): number {
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError(`expected a whole number above 0, found ${text}`);
   return value;
 }
+
+/** A number of a range, for options that are none of a run's. */
+export function between(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= low && value <= high) return value;
+    throw new InvalidArgumentError(`expected a number from ${low} to ${high}, found ${text}`);
+  };
+}

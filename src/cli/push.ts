@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { ggufUpload, pushGguf } from '../core/gguf/index.js';
 import { hubSettings, mebibytes, pushFolder } from '../core/hub/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { pushSource } from '../core/runner/index.js';
+import { askYes, canAsk } from './ask.js';
 import { findRun, isModelFolder, RUN_HELP } from './find-run.js';
 import { cancellable } from './interrupt.js';
 import { count } from './options.js';
@@ -75,13 +75,7 @@ async function pushCommand(named: string, repository: string | undefined, option
 
 /** On a terminal, whether files of a repository may be replaced; elsewhere nobody can say so. */
 async function ask(name: string, isPrivate: boolean, signal: AbortSignal): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const seen = isPrivate ? 'private' : 'which everybody may see';
-    const answer = await terminal.question(`There is a repository ${name} already (${seen}). Replace its files? [y/N] `, { signal });
-    return /^y(es)?$/i.test(answer.trim());
-  } finally {
-    terminal.close();
-  }
+  if (!canAsk()) return false;
+  const seen = isPrivate ? 'private' : 'which everybody may see';
+  return askYes(`There is a repository ${name} already (${seen}). Replace its files?`, signal);
 }

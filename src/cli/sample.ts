@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Sample } from '../core/sample/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { datasetsFromHub, modelFromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
-import { addOptions, count, readInput } from './options.js';
+import { addOptions, between, count, readInput } from './options.js';
 import { StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
@@ -21,13 +21,6 @@ interface Options extends Record<string, unknown> {
 }
 
 export function addSampleCommand(program: Command): void {
-  const between =
-    (low: number, high: number) =>
-    (text: string): number => {
-      const value = Number(text);
-      if (text.trim() !== '' && value >= low && value <= high) return value;
-      throw new InvalidArgumentError(`expected a number from ${low} to ${high}, found ${text}`);
-    };
   const command = program
     .command('sample')
     .summary('complete prompts with a trained model and its reference')

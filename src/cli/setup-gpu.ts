@@ -12,6 +12,7 @@ import {
   userFolder,
 } from '../core/cuda-library/index.js';
 import type { Progress } from '../core/work/progress.js';
+import { askYes } from './ask.js';
 import { cancellable } from './interrupt.js';
 import { StatusLine } from './terminal.js';
 
@@ -88,13 +89,7 @@ async function fetchAndCheck(folder: string, options: Options): Promise<void> {
 /** Asks on a terminal; where there is none, nobody can be asked. */
 async function agreed(signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY) throw new WishboneError('cannot ask for confirmation here', 'the command line', 'add --yes to download it');
-  const { createInterface } = await import('node:readline/promises');
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question("Download it? NVIDIA's CUDA licence applies. [y/N] ", { signal })).trim());
-  } finally {
-    lines.close();
-  }
+  return askYes("Download it? NVIDIA's CUDA licence applies.", signal);
 }
 
 function driverError(problem: string): WishboneError {

@@ -60,6 +60,8 @@ const PHASES: Readonly<Record<string, string>> = {
   hash: 'Reading what is uploaded',
   upload: 'Uploading',
   tokens: 'Asking the models for every token',
+  completions: 'Completing prompts',
+  verdicts: 'Judging',
 };
 
 /** "Reading and tokenising  42%  0:17 left" */

@@ -22,6 +22,8 @@ export const COMMANDS = {
   'wishbone.resumeRun': 'Resume Run',
   'wishbone.duplicateRun': 'Duplicate Run with Changes…',
   'wishbone.explainRun': 'Why Did Chosen Rewards Fall?',
+  'wishbone.judgeRun': 'Judge Completions…',
+  'wishbone.forgetJudgeKey': 'Forget Judge Key…',
   'wishbone.renameRun': 'Rename Run…',
   'wishbone.tagRun': 'Tag Run…',
   'wishbone.exportBest': 'Export Best Model…',
@@ -70,6 +72,7 @@ interface Arguments {
   /** `remedy`: a change that helps (`core/why`), made in the form. */
   'wishbone.duplicateRun': [folder: string, remedy?: RemedyName];
   'wishbone.explainRun': [folder: string];
+  'wishbone.judgeRun': [folder: string];
   'wishbone.exportGguf': [folder: string];
   'wishbone.pushRun': [folder: string];
   'wishbone.trackRun': [folder: string];

@@ -4,7 +4,7 @@ import { useRunner } from '../core/runner/index.js';
 import { findTarget, parseTargets, type SlurmTarget, TARGETS_SETTING } from '../core/slurm/index.js';
 
 /** A setting of ours, or what it is when somebody wrote something else there. */
-export function setting<T extends string | boolean>(name: string, otherwise: T): T {
+export function setting<T extends string | boolean | number>(name: string, otherwise: T): T {
   const value = vscode.workspace.getConfiguration('wishbone').get<unknown>(name);
   return typeof value === typeof otherwise ? (value as T) : otherwise;
 }

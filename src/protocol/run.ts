@@ -9,6 +9,7 @@ import type { SampleText } from '../core/sample/index.js';
 import { isMarkdown, isWebAddress, type MarkNode } from './markdown.js';
 import { PAIR_LIST_OF, PAIRS_ASKED, type PairsAsked, SHOWN_PAIRS, type ShownPairs } from './run-pairs.js';
 import { CURVE_ASKED, type CurveAsked, SHOWN_CURVE, type ShownCurve } from './run-curve.js';
+import { JUDGED_ASKED, type JudgedAsked, SHOWN_JUDGED, type ShownJudged } from './run-judged.js';
 import { SHOWN_WHY, type ShownWhy, WHY_ASKED, WHY_REMEDIES, type WhyAsked } from './run-why.js';
 import { type Check, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isFloats, isNumber, isNumberOrNull, isObject, isPng, isSingles, isText, isTexts } from './values.js';
@@ -278,6 +279,10 @@ export type RunHostMessage =
   | { readonly type: 'why'; readonly shown: ShownWhy }
   /** That is to be shown now. */
   | { readonly type: 'show-why' }
+  /** What was judged of the first run's completions. */
+  | { readonly type: 'judged'; readonly shown: ShownJudged }
+  /** That is to be shown now, this comparison of it. */
+  | { readonly type: 'show-judged'; readonly id: string }
   /** The last lines of the first run's log. */
   | { readonly type: 'log'; readonly lines: readonly string[] }
   /** Whether the panel is a preview, which the next run opened from the Runs view replaces. */
@@ -315,6 +320,7 @@ export const RUN_REQUESTS = [
   'copy-command',
   'cancel-why',
   'explain',
+  'judge',
 ] as const;
 export type RunPageRequest = (typeof RUN_REQUESTS)[number];
 export type RunPageMessage =
@@ -329,6 +335,7 @@ export type RunPageMessage =
   | { readonly type: 'open-pair'; readonly of: PairsAsked['of']; readonly row: number; readonly how: (typeof PAIR_OPENED)[number] }
   | { readonly type: 'get-curve'; readonly asked: CurveAsked }
   | { readonly type: 'get-why'; readonly asked: WhyAsked }
+  | { readonly type: 'get-judged'; readonly asked: JudgedAsked }
   /** Opens the form of the run with a change that helps. */
   | { readonly type: 'use-remedy'; readonly name: (typeof WHY_REMEDIES)[number] }
   | { readonly type: 'save-image'; readonly name: string; readonly png: Uint8Array };
@@ -354,6 +361,7 @@ const PAGE_MESSAGES: Messages<RunPageMessage> = {
   'open-pair': { of: ['one of', PAIR_LIST_OF], row: isCount, how: ['one of', PAIR_OPENED] },
   'get-curve': { asked: CURVE_ASKED },
   'get-why': { asked: WHY_ASKED },
+  'get-judged': { asked: JUDGED_ASKED },
   'use-remedy': { name: ['one of', WHY_REMEDIES] },
   'save-image': { name: isText, png: isPng },
 };
@@ -517,6 +525,8 @@ const HOST_MESSAGES: Messages<RunHostMessage> = {
   pairs: { shown: SHOWN_PAIRS },
   curve: { shown: SHOWN_CURVE },
   why: { shown: SHOWN_WHY },
+  judged: { shown: SHOWN_JUDGED },
+  'show-judged': { id: isText },
   log: { lines: isTexts },
   preview: { preview: isFlag },
   empty: { reason: isText },

@@ -117,7 +117,7 @@ export class RunHead {
   readonly #ranks = new RankBars();
   readonly #figuresNote = element('p', { class: 'note figures-note' });
   readonly #notice = element('div', { class: 'notice-area', role: 'status', 'aria-live': 'polite' });
-  readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'tryIt' | 'duplicate' | 'keep', HTMLElement>>;
+  readonly #buttons: Readonly<Record<'stop' | 'resume' | 'trust' | 'tryIt' | 'judge' | 'duplicate' | 'keep', HTMLElement>>;
   #header: RunHeader | undefined;
   /** What can be changed in a trusted workspace alone. */
   readonly #labels: HTMLElement;
@@ -143,6 +143,11 @@ export class RunHead {
         title: 'Complete a prompt with the trained model and its reference, side by side',
         onClick: () => ask('try'),
       }),
+      judge: createButton({
+        label: 'Judge…',
+        title: 'Win rate of its completions beside others, by a judge of your choice',
+        onClick: () => ask('judge'),
+      }),
       duplicate: createButton({
         label: 'Duplicate…',
         title: 'A new run with these settings, which you can change first',
@@ -154,7 +159,7 @@ export class RunHead {
         onClick: () => ask('keep-open'),
       }),
     };
-    const { stop, resume, trust, tryIt, duplicate, keep } = this.#buttons;
+    const { stop, resume, trust, tryIt, judge, duplicate, keep } = this.#buttons;
     this.#labels = element(
       'p',
       { class: 'labels' },
@@ -183,7 +188,7 @@ export class RunHead {
         element(
           'div',
           { class: 'actions', role: 'toolbar', 'aria-label': 'Run' },
-          ...[stop, resume, trust, tryIt, duplicate, reveal, keep],
+          ...[stop, resume, trust, tryIt, judge, duplicate, reveal, keep],
         ),
       ),
       element(
@@ -244,7 +249,7 @@ export class RunHead {
     this.#badge.title = status.job;
     this.#drawTrackers(status.trackers);
 
-    const { stop, resume, trust, tryIt, duplicate } = this.#buttons;
+    const { stop, resume, trust, tryIt, judge, duplicate } = this.#buttons;
     const live = isLive(status);
     stop.hidden = !live || !status.mayAct;
     setText(stop, status.state === 'stopping' ? 'End Now…' : 'Stop');
@@ -259,6 +264,7 @@ export class RunHead {
     duplicate.setAttribute('appearance', hopeless ? 'primary' : 'secondary');
     setDisabled(resume, (this.#header?.planProblem ?? null) !== null);
     tryIt.hidden = status.end?.kind !== 'finished' || status.end.exportPath === null || !status.mayAct;
+    judge.hidden = tryIt.hidden;
     trust.hidden = status.mayAct;
     duplicate.hidden = !status.mayAct;
 

@@ -10,6 +10,7 @@ import { ComparisonHead } from './comparison-head.js';
 import { RunHead } from './head.js';
 import { RunLegend } from './legend.js';
 import { LogTail } from './log-tail.js';
+import { Judged } from './judged.js';
 import { Notes } from './notes.js';
 import { Pairs } from './pairs.js';
 import { ResultsTable } from './results-table.js';
@@ -48,6 +49,7 @@ interface Page {
   readonly notes: Notes;
   readonly pairs: Pairs;
   readonly why: Why;
+  readonly judged: Judged;
   readonly comparisonNotes: MarkdownNotes;
 }
 
@@ -112,6 +114,10 @@ export class RunView implements PageView<RunHostMessage> {
         return this.#page?.pairs.receiveCurve(message.shown);
       case 'why':
         return this.#page?.why.receive(message.shown);
+      case 'judged':
+        return this.#page?.judged.receive(message.shown);
+      case 'show-judged':
+        return this.#page?.judged.open(message.id);
       case 'show-why':
         return this.#page?.why.open();
       case 'log':
@@ -228,6 +234,7 @@ export class RunView implements PageView<RunHostMessage> {
       page.settings.show(first.header);
       page.pairs.show(first.header.folder);
       page.why.show(first.header.folder);
+      page.judged.show(first.header.folder);
       page.notes.show(first.header.folder, first.header.notes);
       page.board.setRuns(charts);
       page.legend.draw(charts, readTheme());
@@ -247,6 +254,7 @@ export class RunView implements PageView<RunHostMessage> {
     if (first.status !== undefined) {
       page.head.draw(first.status);
       page.settings.showDevice(first.status.device);
+      page.judged.draw(first.status);
     }
   }
 
@@ -276,12 +284,13 @@ export class RunView implements PageView<RunHostMessage> {
       if (this.#runs.length === 1) pairs.showStep(step);
     };
     const why = new Why((message) => this.#host.post(message));
+    const judged = new Judged((message) => this.#host.post(message));
     const samples = new Samples();
     const log = new LogTail(this.#ask);
     const settings = new Settings(this.#ask);
     board.root.addEventListener('pointerenter', () => (this.#isPointed = true));
     board.root.addEventListener('pointerleave', () => (this.#isPointed = false));
-    const below = element('div', { class: 'single' }, notes.root, why.root, pairs.root, samples.root, log.root, settings.root);
+    const below = element('div', { class: 'single' }, notes.root, judged.root, why.root, pairs.root, samples.root, log.root, settings.root);
     const page: Page = {
       head,
       comparison: new ComparisonHead(),
@@ -298,6 +307,7 @@ export class RunView implements PageView<RunHostMessage> {
       notes,
       pairs,
       why,
+      judged,
       comparisonNotes: new MarkdownNotes({
         id: 'comparison-notes',
         title: 'Notes on this comparison',

@@ -13,8 +13,9 @@ export interface Interconnect {
 export const NCCL_BYTES = 820 * 2 ** 20;
 
 /**
- * What of a collective's time computing beside it loses, since NCCL's kernels take multiprocessors and memory bandwidth meanwhile. From
- * two H200: a step of the 1B is 14 to 21 ms longer than on one, of which 4 to 6 are exposed, and sends for 14 ms.
+ * What of a collective's time computing beside it loses. From two H200 and NCCL, whose kernels take multiprocessors and memory bandwidth
+ * meanwhile: a step of the 1B is 14 to 21 ms longer than on one, of which 4 to 6 are exposed, and sends for 14 ms. With sums by copies it is 10
+ * to 14 ms, 3 of them exposed, and the rest mostly that one card is slower than the other.
  */
 export const LOST_BESIDE = 0.85;
 

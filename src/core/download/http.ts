@@ -24,6 +24,8 @@ export class ConnectionError extends Error {
     readonly status?: number,
     /** Seconds that the server asks to be left alone for. */
     readonly retryAfter?: number,
+    /** What came with the status, where it was read. */
+    readonly answer?: string,
   ) {
     super(message);
   }
@@ -70,8 +72,7 @@ export async function get(
       continue;
     }
     if (statusCode >= 500 || statusCode === 429) {
-      const seconds = Number(answer['retry-after']);
-      throw new ConnectionError(`the server answered ${statusCode}`, statusCode, seconds >= 0 ? seconds : undefined);
+      throw new ConnectionError(`the server answered ${statusCode}`, statusCode, retryAfter(answer));
     }
     if (statusCode === 407) {
       const advice = 'set http.proxyAuthorization, or the name and password in the proxy’s address';
@@ -80,6 +81,14 @@ export async function get(
     throw refuse({ status: statusCode, statusText: statusMessage, headers: answer, url });
   }
   throw new WishboneError('the server redirects in circles', address, 'check the address');
+}
+
+/** Seconds that `Retry-After` names, by themselves or as a date (RFC 9110, 10.2.3). */
+export function retryAfter({ 'retry-after': said }: IncomingHttpHeaders, now = Date.now()): number | undefined {
+  if (said === undefined) return undefined;
+  if (/^\s*\d+(\.\d+)?\s*$/.test(said)) return Number(said);
+  const date = Date.parse(said);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 
 function refused({ status, statusText, url }: Refusal): Error {

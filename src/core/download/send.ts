@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { agentFor, ConnectionError, type Network, PATIENCE_MILLISECONDS, readText, type Refusal, safeUrl } from './http.js';
+import { agentFor, ConnectionError, type Network, PATIENCE_MILLISECONDS, readText, type Refusal, retryAfter, safeUrl } from './http.js';
 
 /** What is sent: bytes, or a stream of as many as are said, which can be opened again. */
 export type Body = Uint8Array | { readonly size: number; open(): Readable };
@@ -16,6 +16,8 @@ export interface Sent {
   readonly body?: Body | undefined;
   /** An address without encryption will do. */
   readonly plain?: boolean | undefined;
+  /** Most characters of an answer; longer ones are refused. */
+  readonly most?: number | undefined;
   /** The error for an answer that says no. */
   refuse(refusal: Refusal, text: string): Error;
 }
@@ -46,8 +48,7 @@ export async function send(address: string, sent: Sent, network: Network, signal
       continue;
     }
     if (status >= 500 || status === 429) {
-      const seconds = Number(headers['retry-after']);
-      throw new ConnectionError(`the server answered ${status}`, status, seconds >= 0 ? seconds : undefined);
+      throw new ConnectionError(`the server answered ${status}`, status, retryAfter(headers), text);
     }
     throw sent.refuse({ status, statusText, headers, url }, text);
   }
@@ -55,7 +56,7 @@ export async function send(address: string, sent: Sent, network: Network, signal
 
 async function once(
   url: URL,
-  { method, headers, authorization, body }: Sent,
+  { method, headers, authorization, body, most = MOST_CHARACTERS }: Sent,
   network: Network,
   signal: AbortSignal | undefined,
 ): Promise<Reply & { readonly statusText: string }> {
@@ -88,7 +89,7 @@ async function once(
   });
   const { statusCode: status = 0, statusMessage: statusText = '' } = response;
   try {
-    return { status, statusText, headers: response.headers, text: await readText(response, MOST_CHARACTERS, url.href) };
+    return { status, statusText, headers: response.headers, text: await readText(response, most, url.href) };
   } catch (error) {
     signal?.throwIfAborted();
     throw error;

@@ -18,6 +18,12 @@ export interface SamplingOptions {
   readonly seed: number;
 }
 
+/** Work that hears of each completion as it comes. */
+export interface CompletionWork extends WorkOptions {
+  /** @param at the prompt's place */
+  readonly onCompletion?: ((at: number, tokens: readonly number[]) => void) | undefined;
+}
+
 /**
  * Completes prompts with the native runner.
  *
@@ -29,7 +35,7 @@ export async function complete(
   prompts: readonly (readonly number[])[],
   options: SamplingOptions & { readonly end_tokens: readonly number[] },
   runner: RunnerOptions,
-  work: WorkOptions = {},
+  work: CompletionWork = {},
   /** The runner's path, where it is known already: threads do not know which one was chosen. */
   known?: string,
 ): Promise<number[][]> {
@@ -39,10 +45,17 @@ export async function complete(
     const request = path.join(folder, 'request.json');
     await writeFile(request, JSON.stringify({ prompts, ...options }));
     const adapter = model.adapter === undefined ? [] : ['--adapter', model.adapter];
+    const { onCompletion } = work;
+    const told = function* (line: unknown): Generator<unknown> {
+      const completion = line === '' ? undefined : (JSON.parse(String(line)) as { prompt: number; tokens: number[] });
+      if (completion !== undefined) onCompletion?.(completion.prompt, completion.tokens);
+      yield line;
+    };
     const { execa } = await import('execa');
     const ended = await execa(program, ['sample', model.folder, request, ...adapter, ...runnerFlags(runner)], {
       reject: false,
       stdin: 'ignore',
+      ...(onCompletion ? { stdout: told } : {}),
       ...(work.signal ? { cancelSignal: work.signal } : {}),
     });
     work.signal?.throwIfAborted();

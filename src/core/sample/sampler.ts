@@ -2,7 +2,7 @@ import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
-import { complete, type SamplingOptions } from './complete.js';
+import { complete, type CompletionWork, type SamplingOptions } from './complete.js';
 import { endTokens, type SampledModel, sampledModels, type SampledModels } from './models.js';
 import { datasetPrompts, type Prompt, typedPrompt } from './prompts.js';
 
@@ -17,18 +17,13 @@ export interface Completion {
 
 /** A run's models, or a model folder, with what they need to read and write text. */
 export class Sampler {
-  readonly #tokenizer: ModelTokenizer;
-  readonly #ends: readonly number[];
-
   private constructor(
     readonly models: SampledModels,
     readonly model: ModelInfo,
-    tokenizer: ModelTokenizer,
-    ends: readonly number[],
-  ) {
-    this.#tokenizer = tokenizer;
-    this.#ends = ends;
-  }
+    readonly tokenizer: ModelTokenizer,
+    /** Tokens that end a completion. */
+    readonly ends: readonly number[],
+  ) {}
 
   /** @throws WishboneError when the folder is neither run nor model, or the run has exported nothing yet */
   static async open(folder: string): Promise<Sampler> {
@@ -40,13 +35,13 @@ export class Sampler {
 
   /** See {@link typedPrompt}. */
   typed(text: string, plain: boolean): Prompt {
-    return typedPrompt(this.#tokenizer, text, plain);
+    return typedPrompt(this.tokenizer, text, plain);
   }
 
   /** See {@link datasetPrompts}. */
   ofDataset(file: string, count: number): Promise<Prompt[]> {
     const { vocabSize, maxPositions: maxLength } = this.model.config;
-    return datasetPrompts(this.#tokenizer, file, { count, vocabSize, maxLength });
+    return datasetPrompts(this.tokenizer, file, { count, vocabSize, maxLength });
   }
 
   /**
@@ -60,14 +55,19 @@ export class Sampler {
     prompts: readonly Prompt[],
     sampling: SamplingOptions,
     options: RunnerOptions,
-    work: WorkOptions = {},
+    work: WorkOptions & { readonly onCompletion?: ((at: number, completion: Completion) => void) | undefined } = {},
     runner?: string,
   ): Promise<Completion[]> {
     const tokens = prompts.map((prompt) => prompt.tokens);
-    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.#ends }, options, work, runner);
-    return completed.map((ids) => {
-      const ended = this.#ends.includes(ids.at(-1) ?? -1);
-      return { text: this.#tokenizer.decode(ended ? ids.slice(0, -1) : ids), tokens: ids.length, ended };
-    });
+    const { onCompletion, ...others } = work;
+    const told: CompletionWork =
+      onCompletion === undefined ? others : { ...others, onCompletion: (at, ids) => onCompletion(at, this.#completion(ids)) };
+    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.ends }, options, told, runner);
+    return completed.map((ids) => this.#completion(ids));
+  }
+
+  #completion(ids: readonly number[]): Completion {
+    const ended = this.ends.includes(ids.at(-1) ?? -1);
+    return { text: this.tokenizer.decode(ended ? ids.slice(0, -1) : ids), tokens: ids.length, ended };
   }
 }

@@ -81,7 +81,7 @@ function difference(values: Float64Array, means: Float64Array): PairedDifference
 }
 
 /** Between two values, as NumPy's default. */
-function percentile(sorted: Float64Array, quantile: number): number {
+export function percentile(sorted: Float64Array, quantile: number): number {
   const at = quantile * (sorted.length - 1);
   const below = Math.floor(at);
   const low = sorted[below]!;

@@ -14,6 +14,7 @@ import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
 import type { Sample, SampleRequest, SampleText } from '../sample/index.js';
 import type { Completion, TryRequest } from '../sample/index.js';
+import type { Judgement, JudgePlan, JudgeReport, JudgeRequest } from '../judge/index.js';
 import type { WhyAnswer, WhyRequest } from '../why/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
 import {
@@ -67,6 +68,14 @@ export interface Tasks {
   pairCurve(request: CurveRequest): PairCurve;
   /** `explainChosen`: the same, and the models of a run may be asked. */
   why(request: WhyRequest): WhyAnswer;
+  /** `planJudging`: what judging would take. */
+  planJudging(request: JudgeRequest): JudgePlan;
+  /** `judgeRun`: its models are asked, and a judge. */
+  judge(request: JudgeRequest): JudgeReport;
+  /** `readJudgement` */
+  judgement(request: { readonly folder: string; readonly id?: string | undefined }): Judgement;
+  /** `readJudgements`, the newest first */
+  judgements(folder: string): readonly JudgeReport[];
   /** `lineOfRow`: the file may be large. Null when it has no such line. */
   lineOfRow(place: { readonly file: string; readonly row: number }): number | null;
   /** `firstRows` */
@@ -94,6 +103,10 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   pairs: 'compare',
   pairCurve: 'compare',
   why: 'why',
+  planJudging: 'judge',
+  judge: 'judge',
+  judgement: 'judge',
+  judgements: 'judge',
   lineOfRow: 'compare',
   firstRows: 'first-rows',
   gguf: 'gguf',
@@ -117,6 +130,10 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   pairs: ({ folder }) => [folder],
   pairCurve: ({ folder }) => [folder],
   why: ({ folder }) => [folder],
+  planJudging: ({ folder }) => [folder],
+  judge: ({ folder }) => [folder],
+  judgement: ({ folder }) => [folder],
+  judgements: (folder) => [folder],
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
   gguf: ({ model, adapter }) => [model, ...(adapter === undefined ? [] : [adapter])],

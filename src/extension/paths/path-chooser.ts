@@ -33,6 +33,12 @@ export class PathChooser {
     return what === 'dataset' ? pickPart(picked.value) : picked.value;
   }
 
+  /** Asks for a preference file of this machine. Undefined if cancelled. */
+  async chooseFile(title: string): Promise<string | undefined> {
+    const picked = await pickDataset(this.#datasets, { title });
+    return typeof picked === 'string' ? undefined : picked.value;
+  }
+
   /** What a form starts with: the given file or else the most likely one, and a model. */
   async likely(given?: unknown): Promise<{ dataset: string | undefined; model: string | undefined }> {
     const [dataset, model] = await Promise.all([givenPath(given) ?? this.#likelyDataset(), this.#likelyModel()]);

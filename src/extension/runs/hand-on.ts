@@ -9,7 +9,8 @@ import { hubSettings, type Pushed, pushFolder } from '../../core/hub/index.js';
 import { pushSource } from '../../core/runner/index.js';
 import type { Progress } from '../../core/work/progress.js';
 import { formatBytes, formatDuration } from '../../format.js';
-import { showInformation, showWarning, withProgress } from '../messages.js';
+import { longWork } from '../long-work.js';
+import { showInformation, showWarning } from '../messages.js';
 import { network } from '../network.js';
 import { ensureTrusted } from '../trust.js';
 
@@ -105,23 +106,14 @@ async function pickWhat(name: string): Promise<'model' | 'gguf' | undefined> {
 
 const PHASES: Readonly<Record<string, string>> = { gguf: 'writing', hash: 'reading', upload: 'uploading' };
 
-/** Does something that takes long, in a message that tells how far it is; undefined when it was cancelled. */
-async function following<T>(
+/** Does something whose progress is in bytes. */
+function following<T>(
   title: string,
   task: (work: { readonly signal: AbortSignal; onProgress(progress: Progress): void }) => Promise<T>,
 ): Promise<T | undefined> {
-  return withProgress({ location: vscode.ProgressLocation.Notification, title, cancellable: true }, async (progress, token) => {
-    const end = new AbortController();
-    token.onCancellationRequested(() => end.abort(new Error('cancelled')));
-    const onProgress = ({ phase, done, total, secondsLeft }: Progress): void => {
-      const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
-      progress.report({ message: `${PHASES[phase] ?? phase}, ${formatBytes(done)} of ${formatBytes(total)}${left}` });
-    };
-    try {
-      return await task({ signal: end.signal, onProgress });
-    } catch (error) {
-      if (end.signal.aborted) return undefined;
-      throw error;
-    }
-  });
+  const say = ({ phase, done, total, secondsLeft }: Progress): string => {
+    const left = secondsLeft === undefined ? '' : `, ${formatDuration(secondsLeft)} left`;
+    return `${PHASES[phase] ?? phase}, ${formatBytes(done)} of ${formatBytes(total)}${left}`;
+  };
+  return longWork(title, say, task);
 }

@@ -148,6 +148,15 @@ export class RunCommands {
     return (await this.#one(item, 'Try It', ({ state }) => state === 'finished'))?.folder;
   }
 
+  /** A run for `wishbone.judgeRun`, with others that it can be judged beside. */
+  async toJudge(item: unknown): Promise<{ readonly run: Listing; readonly others: readonly Listing[] } | undefined> {
+    const isFinished = ({ state }: Listing): boolean => state === 'finished';
+    const run = await this.#one(item, 'Judge Completions', isFinished);
+    if (run === undefined) return undefined;
+    const all = (await this.catalog.all()).flatMap((each) => (each.problem === undefined ? [each] : []));
+    return { run, others: all.filter((each) => isFinished(each) && each.folder !== run.folder) };
+  }
+
   /** A run for `wishbone.duplicateRun`. */
   async toDuplicate(item: unknown): Promise<Listing | undefined> {
     return this.#one(item, 'Duplicate Run with Changes');

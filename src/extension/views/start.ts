@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { reportedTo } from '../../core/trackers/index.js';
 import { readJobRecord } from '../../core/slurm/index.js';
 import { REMEDY_NAMES, withRemedy } from '../../core/why/remedies.js';
+import type { JudgeCompletions } from '../judge/judge-completions.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
 import type { Problems } from '../problems.js';
@@ -26,6 +27,7 @@ export function startViews(
   actions: RunActions,
   panels: RunPanels,
   forms: LaunchPanels,
+  judge: JudgeCompletions,
   summaries: DatasetSummaries,
   problems: Problems,
 ): vscode.Disposable {
@@ -60,6 +62,11 @@ export function startViews(
       const isPlace = typeof run === 'string' && typeof file === 'string' && typeof row === 'number' && typeof pair === 'number';
       if (isPlace) await panels.showCurve(run, file, row, pair);
     }),
+    problems.command('wishbone.judgeRun', async (item) => {
+      const chosen = await runs.toJudge(item);
+      if (chosen !== undefined) await judge.start(chosen.run, chosen.others);
+    }),
+    problems.command('wishbone.forgetJudgeKey', () => judge.forget()),
     problems.command('wishbone.explainRun', (item) => runs.explain(item)),
     problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
     problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),

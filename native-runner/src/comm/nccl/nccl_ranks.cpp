@@ -6,10 +6,12 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -18,6 +20,7 @@
 #include "backend/cuda/runtime/stream.h"
 #include "backend/require.h"
 #include "comm/nccl/nccl.h"
+#include "comm/nccl/peer_copies.h"
 #include "comm/processes/process_ranks.h"
 #include "core/stopwatch.h"
 
@@ -128,6 +131,26 @@ class NcclGroup {
         stream.mark();
     }
 
+    /// work(backend, stream) in the place of such a call: it begins after what is on the one, and has the other wait for its end.
+    template <typename Work>
+    void beside(int rank, const Work& work) {
+        Rank& own = own_of(rank);
+        SideStream& side = made(own.side);
+        work(own.backend, side.get());
+        side.mark();
+    }
+
+    /// Whether its GPUs do by copies what they do among themselves: where each can read the memory of each other one.
+    bool copies() const {
+        const char* const said = std::getenv("WISHBONE_PEER_COPIES");
+        if (said != nullptr && std::string_view(said) == "0") return false;
+        std::vector<int> devices;
+        for (const Rank& rank : ranks_) devices.push_back(rank.device);
+        return devices.size() > 1 && devices.size() <= PeerCopies::most_ranks && reach_each_other(devices);
+    }
+    /// To be called in the rank's thread before copies from others.
+    void reach_others(int rank) const { reach_others_of(own_of(rank).device); }
+
     /// How many calls of a rank there were, but for those among counterparts, and has its backend wait for the first so many.
     std::uint64_t calls(int rank) const {
         const Rank& own = own_of(rank);
@@ -147,7 +170,7 @@ class NcclGroup {
     /// Copies from any device of the group, on a stream for that alone: sums of gradients wait for other ranks, weights do not.
     void pull(int rank, const Tensor& to, const void* from) {
         Rank& own = own_of(rank);
-        if (!own.copies) reach_others(own.device);
+        if (!own.copies) reach_others(rank);
         made(own.copies);
         own.copies->follow(own.backend);
         cuda::check(cudaMemcpyAsync(to.data, from, to.bytes(), cudaMemcpyDefault, own.copies->get()),
@@ -192,7 +215,7 @@ class NcclGroup {
     }
 
     /// Copies go from card to card where the machine has a way, else by way of the host.
-    void reach_others(int device) const {
+    void reach_others_of(int device) const {
         for (const Rank& other : ranks_) {
             int can = 0;
             if (other.device == device ||
@@ -321,7 +344,7 @@ class NcclGroup {
 class NcclRank final : public Communicator {
   public:
     NcclRank(std::unique_ptr<HostCommunicator> host, std::shared_ptr<NcclGroup> group)
-        : host_(std::move(host)), group_(std::move(group)) {}
+        : host_(std::move(host)), group_(std::move(group)), are_copied_(group_->copies() && parts() > 1) {}
 
     int rank() const override { return host_->rank(); }
     int size() const override { return host_->size(); }
@@ -330,6 +353,10 @@ class NcclRank final : public Communicator {
 
     void all_reduce(Tensor x) override {
         require(x.dtype == DType::f32, "all_reduce");
+        if (are_copied_ && size() == parts())
+            return copy(x.size(), [&](cudaStream_t backend, cudaStream_t after) {
+                copies_->all_reduce(backend, after, x);
+            });
         call("all-reduce", Among::all, x.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().all_reduce(x.data, x.data, count(x), type_of(x), nccl::Operation::sum,
                                                 comm, stream);
@@ -339,6 +366,10 @@ class NcclRank final : public Communicator {
     void reduce_scatter(Tensor own, Tensor all) override {
         require(all.dtype == DType::f32 && own.dtype == DType::f32 && all.size() == parts() * own.size(),
                 "reduce_scatter");
+        if (are_copied_)
+            return copy(all.size(), [&](cudaStream_t backend, cudaStream_t after) {
+                copies_->reduce_scatter(backend, after, own, all);
+            });
         call("reduce-scatter", Among::process, all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().reduce_scatter(all.data, own.data, count(own), type_of(own),
                                                     nccl::Operation::sum, comm, stream);
@@ -356,6 +387,10 @@ class NcclRank final : public Communicator {
 
     void all_gather(Tensor all, Tensor own) override {
         require(all.dtype == own.dtype && all.size() == parts() * own.size(), "all_gather");
+        if (are_copied_)
+            return copy(all.size(), [&](cudaStream_t backend, cudaStream_t after) {
+                copies_->all_gather(backend, after, all, own);
+            });
         call("all-gather", Among::process, all.size(), [&](nccl::Comm comm, cudaStream_t stream) {
             return group_->library().all_gather(own.data, all.data, count(own), type_of(own), comm, stream);
         });
@@ -406,8 +441,21 @@ class NcclRank final : public Communicator {
         if (!is_forked_) group_->join(rank());
     }
 
+    template <typename Work>
+    void copy(std::int64_t elements, const Work& work) {
+        if (elements == 0) return;
+        if (!copies_) {
+            group_->reach_others(rank());
+            copies_ = std::make_unique<PeerCopies>(*host_);
+        }
+        group_->beside(rank(), work);
+        if (!is_forked_) group_->join(rank());
+    }
+
     std::unique_ptr<HostCommunicator> host_;
     std::shared_ptr<NcclGroup> group_;
+    const bool are_copied_;               ///< not by NCCL
+    std::unique_ptr<PeerCopies> copies_;  ///< made in the rank's own thread, on its device
     bool is_forked_ = false;
 };
 

@@ -30,6 +30,7 @@ import { LogFollower } from './log-follower.js';
 import type { RunPanels } from './run-panels.js';
 import { curveOf, openPair, pairsOf } from './run-pairs.js';
 import { answerRequest } from './run-requests.js';
+import { judgedOf } from './run-judged.js';
 import { RunWhy } from './run-why.js';
 import { ShownRun } from './shown-run.js';
 import { RunVerdicts } from './verdicts.js';
@@ -52,6 +53,8 @@ export class RunPanel implements vscode.Disposable {
   #isPreview = false;
   /** Somebody wants to know why chosen rewards fell, and the page is not ready to say. */
   #shallShowWhy = false;
+  /** A comparison that somebody wants to see, and the page is not ready for. */
+  #judged: string | undefined;
   /** Of a pair that somebody wants to see, and the page is not ready for. */
   #curve: ShownCurve | undefined;
 
@@ -95,6 +98,18 @@ export class RunPanel implements vscode.Disposable {
     if (!this.#shallShowWhy) return;
     this.#shallShowWhy = false;
     this.#send({ type: 'show-why' });
+  }
+
+  /** Shows what was judged, as soon as the page can. */
+  showJudged(id: string): void {
+    this.isPreview = false;
+    this.#judged = id;
+    if (this.page.isReady) this.#sendShowJudged();
+  }
+
+  #sendShowJudged(): void {
+    if (this.#judged !== undefined) this.#send({ type: 'show-judged', id: this.#judged });
+    this.#judged = undefined;
   }
 
   /** Shows how a pair of a file went, as soon as the page can. */
@@ -189,6 +204,9 @@ export class RunPanel implements vscode.Disposable {
         if (shown !== undefined) this.#send({ type: 'why', shown });
         return;
       }
+      case 'get-judged':
+        if (run !== undefined) this.#send({ type: 'judged', shown: await judgedOf(run, message.asked) });
+        return;
       case 'cancel-why':
         return this.#why.cancel();
       case 'use-remedy':
@@ -284,6 +302,7 @@ export class RunPanel implements vscode.Disposable {
     for (const each of shown) each.sendHeader();
     await Promise.all(shown.map((each) => each.sendAll()));
     this.#sendShowWhy();
+    this.#sendShowJudged();
     this.#sendCurve();
     await this.#sendComparisonNotes();
     // Not waited for: plans are read for it.

@@ -78,6 +78,17 @@ export class RunPanels implements vscode.Disposable {
   }
 
   /**
+   * Shows the panel of a run, and there what was judged of its completions.
+   *
+   * @param id of a comparison
+   * @throws WishboneError when the folder is no run
+   */
+  async showJudged(folder: string, id: string): Promise<void> {
+    await this.show(folder);
+    this.#showing([path.resolve(folder)])?.showJudged(id);
+  }
+
+  /**
    * Shows a run as the editor shows a file that is clicked: in place of the previous preview, unless that was kept. A double
    * click keeps it.
    *

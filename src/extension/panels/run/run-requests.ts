@@ -47,6 +47,8 @@ export async function answerRequest(request: RunPageRequest, run: LiveRun, actio
       return runCommand('wishbone.tagRun', run.folder);
     case 'duplicate':
       return runCommand('wishbone.duplicateRun', run.folder);
+    case 'judge':
+      return runCommand('wishbone.judgeRun', run.folder);
     case 'explain':
       return runCommand('wishbone.explainRun', run.folder);
     case 'copy-command':
