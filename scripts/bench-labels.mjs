@@ -1,11 +1,14 @@
 // How well `wishbone pairs --view mislabelled` finds swapped labels: the example's pairs 2,000 times with other words, chosen and
 // rejected exchanged in 5 % of them, trained on once. Prints how many of them each order has in its first tenth, and precision and
 // recall of the view. Takes about five minutes on two cores.  npm run bench:labels
+//
+// --dataset FILE: pairs of HH-RLHF's form instead (.jsonl or .jsonl.gz), --model FOLDER: another model than the example's
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { parseArgs } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { hhLike } from './data/hh-like.mjs';
 import { main, output, root } from './shell.mjs';
 
@@ -19,12 +22,13 @@ async function wishbone(...args) {
   return JSON.parse(await output(process.execPath, [join(root, 'dist/cli.js'), ...args]));
 }
 
-async function benchLabels({ pairs: count, epochs }) {
-  const pairs = Number(count);
+async function benchLabels({ pairs: count, epochs, dataset, model, 'learning-rate': learningRate }) {
   const folder = join(root, '.cache', 'bench-labels');
-  const source = await hhLike(join(root, 'examples/preferences.jsonl'), pairs, folder);
-  const swapped = swappedRows(pairs, 0.05);
-  const lines = (await readFile(source, 'utf8')).trimEnd().split('\n');
+  await mkdir(folder, { recursive: true });
+  const source = dataset ?? (await hhLike(join(root, 'examples/preferences.jsonl'), Number(count), folder));
+  const bytes = await readFile(source);
+  const lines = (source.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8').trimEnd().split('\n');
+  const swapped = swappedRows(lines.length, 0.05);
   const planted = lines.map((line, row) => {
     if (!swapped.has(row)) return line;
     const { chosen, rejected } = JSON.parse(line);
@@ -32,17 +36,8 @@ async function benchLabels({ pairs: count, epochs }) {
   });
   const file = join(folder, 'planted.jsonl');
   await writeFile(file, `${planted.join('\n')}\n`);
-  const options = ['--epochs', epochs, '--batch-size', '16', '--learning-rate', '1e-4', '--max-length', '512'];
-  const trained = await wishbone(
-    'train',
-    file,
-    '--model',
-    join(root, 'examples/tiny-llama'),
-    '--runs',
-    join(folder, 'runs'),
-    ...options,
-    '--json',
-  );
+  const options = ['--epochs', epochs, '--batch-size', '16', '--learning-rate', learningRate, '--max-length', '512'];
+  const trained = await wishbone('train', file, '--model', model, '--runs', join(folder, 'runs'), ...options, '--json');
   const list = (...more) => wishbone('pairs', trained.folder, '--top', '0', '--json', ...more);
   const { pairs: all } = await list('--sort', 'row');
   const isSwapped = ({ row }) => swapped.has(row);
@@ -64,6 +59,14 @@ async function benchLabels({ pairs: count, epochs }) {
 }
 
 await main(() => {
-  const { values } = parseArgs({ options: { pairs: { type: 'string', default: '2000' }, epochs: { type: 'string', default: '1' } } });
+  const { values } = parseArgs({
+    options: {
+      pairs: { type: 'string', default: '2000' },
+      epochs: { type: 'string', default: '1' },
+      dataset: { type: 'string' },
+      model: { type: 'string', default: join(root, 'examples/tiny-llama') },
+      'learning-rate': { type: 'string', default: '1e-4' },
+    },
+  });
   return benchLabels(values);
 });

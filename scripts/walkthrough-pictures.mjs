@@ -97,11 +97,13 @@ export const WALKTHROUGH = {
       await workbench.pick('shared prefixes');
       await hide();
       const frame = await workbench.webview('main#try .prompt');
-      if ((await frame.locator('.tried-box').count()) > 0) return;
-      await frame.locator('.prompt').fill('Which of the two reports should I read first, and why?');
+      if ((await frame.locator('.turn').count()) > 0) return;
+      await frame.locator('.settings-box > summary').click();
       await frame.locator('[data-field="maxTokens"] input').fill('60');
-      await frame.locator('vscode-button', { hasText: 'Complete' }).click();
-      await until('both have written', async () => (await frame.locator('.tried-box').first().getAttribute('data-state')) === 'done');
+      await frame.locator('.settings-box > summary').click();
+      await frame.locator('.prompt:not(.system)').fill('Which of the two reports should I read first, and why?');
+      await frame.locator('vscode-button', { hasText: 'Send' }).click();
+      await until('both have answered', async () => (await frame.locator('.turn').first().getAttribute('data-state')) === 'over');
     },
     clip: editor,
   },

@@ -148,6 +148,14 @@ void add_commands(CLI::App& app) {
     add_backend(*sample, sample_arguments->backend);
     sample->callback([=] { sample_command(*sample_arguments); });
 
+    auto* chat = app.add_subcommand(
+        "chat", "Complete prompts that come on standard input, token by token, until it ends");
+    auto chat_arguments = std::make_shared<ChatArguments>();
+    chat->add_option("model", chat_arguments->model, "Hugging Face model folder")->required();
+    chat->add_option("--adapter", chat_arguments->adapter, "PEFT folder of an adapter on the model");
+    add_backend(*chat, chat_arguments->backend);
+    chat->callback([=] { chat_command(*chat_arguments); });
+
     auto* speedup = app.add_subcommand("speedup", "Time shared against naive plan, step by step in turn");
     auto speedup_arguments = std::make_shared<SpeedupArguments>();
     speedup->add_option("model", speedup_arguments->model, "Hugging Face model folder")->required();

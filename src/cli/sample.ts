@@ -10,6 +10,10 @@ import { StatusLine } from './terminal.js';
 interface Options extends Record<string, unknown> {
   readonly prompt?: readonly string[];
   readonly plain?: boolean;
+  readonly system?: string;
+  readonly messages?: readonly string[];
+  readonly step?: number;
+  readonly against?: string;
   readonly dataset?: string;
   readonly count: number;
   readonly maxNewTokens: number;
@@ -21,15 +25,19 @@ interface Options extends Record<string, unknown> {
 }
 
 export function addSampleCommand(program: Command): void {
+  const several = (text: string, before: readonly string[] = []): string[] => [...before, text];
   const command = program
     .command('sample')
     .summary('complete prompts with a trained model and its reference')
     .description('Completes prompts with the trained model of a run and with its reference, or with any model folder.')
     .argument('<folder>', 'run folder, Hugging Face model folder, or id of a model on the hub')
-    .option('-p, --prompt <text>', 'what the user says; can be given more than once', (text: string, before: string[] = []) => [
-      ...before,
-      text,
-    ])
+    .option('-p, --prompt <text>', 'what the user says; can be given more than once', several)
+    .option('--system <text>', 'a system prompt before each --prompt')
+    .option(
+      '--messages <file>',
+      'answer the conversation in a JSON file, a list of {"role", "content"}; can be given more than once',
+      several,
+    )
     .option('--plain', 'continue prompts as plain text, without the chat template')
     .option('--dataset <file>', 'use the first prompts of this preference file, or dataset on the hub')
     .option('--count <number>', 'how many prompts of the dataset', count, 4)
@@ -37,6 +45,8 @@ export function addSampleCommand(program: Command): void {
     .option('--temperature <number>', '0: always the most likely token', between(0, 1000), 0)
     .option('--top-p <number>', 'sample from the most likely tokens that together have this probability', between(1e-9, 1), 1)
     .option('--seed <number>', 'the same seed gives the same completions', between(0, 2 ** 31 - 1), 0)
+    .option('--step <number>', 'the checkpoint of this step instead of what the run exported at its end', count)
+    .option('--against <folder>', 'another run or model, in the place of the reference')
     .option('--no-reference', 'only the trained model')
     .option('--json', 'print one JSON object');
   addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
@@ -52,6 +62,10 @@ async function sampleCommand(folder: string, options: Options): Promise<void> {
   ];
   const request = {
     folder: path.resolve(model),
+    step: options.step,
+    against: options.against === undefined ? undefined : path.resolve(await modelFromHub(options.against, status)),
+    system: options.system,
+    messages: options.messages ?? [],
     typed: options.prompt ?? [],
     plain: options.plain === true,
     dataset: data,
@@ -69,11 +83,12 @@ async function sampleCommand(folder: string, options: Options): Promise<void> {
   console.log(options.json ? JSON.stringify({ samples }) : samples.map(shown).join('\n\n'));
 }
 
-function shown({ prompt, policy, reference }: Sample): string {
+function shown({ prompt, policy, reference, against }: Sample): string {
   return [
     `prompt     ${indented(prompt)}`,
     `policy     ${indented(policy)}`,
     ...(reference === undefined ? [] : [`reference  ${indented(reference)}`]),
+    ...(against === undefined ? [] : [`against    ${indented(against)}`]),
   ].join('\n');
 }
 

@@ -1,11 +1,15 @@
-/** The messages between the extension host and the panel that tries a trained model. Both sides check what they receive. */
+/** The messages between the extension host and the panel that talks to trained models. Both sides check what they receive. */
 
 import { type Check, fits, type Messages, readMessage } from './shape.js';
 import { isCount, isFlag, isNumber, isText } from './values.js';
 
-/** How a prompt is completed. */
+/** Two models answer, each in a conversation of its own. */
+export const TRY_SIDES = ['left', 'right'] as const;
+export type TrySide = (typeof TRY_SIDES)[number];
+
+/** How a prompt is answered. */
 export interface TrySettings {
-  /** Continue the text as it is, without the chat template. */
+  /** Continue the text as it is, without the chat template and what was said before. */
   readonly plain: boolean;
   readonly maxTokens: number;
   /** 0: always the likeliest token. */
@@ -16,49 +20,144 @@ export interface TrySettings {
 
 export const DEFAULT_TRY_SETTINGS: TrySettings = { plain: false, maxTokens: 128, temperature: 0, topP: 1, seed: 0 };
 
-export interface TryText {
+/**
+ * `done`: it ended by itself. `cut`: at the limit. `given`: it is the dataset's, and no model wrote it.
+ * The first three: it is being written.
+ */
+export const TRY_STATES = ['exporting', 'loading', 'writing', 'done', 'cut', 'stopped', 'failed', 'given'] as const;
+export type TryAnswerState = (typeof TRY_STATES)[number];
+
+export interface TryAnswer {
+  /** Name of the model that wrote it. */
+  readonly model: string;
   readonly text: string;
   readonly tokens: number;
-  /** Whether it ended by itself rather than at the limit. */
-  readonly ended: boolean;
   readonly seconds: number;
-}
-
-/** A prompt, and what the models have made of it so far. */
-export interface Tried {
-  readonly id: number;
-  readonly prompt: string;
-  readonly settings: TrySettings;
-  readonly policy: TryText | null;
-  readonly reference: TryText | null;
-  readonly state: 'policy' | 'reference' | 'done' | 'cancelled' | 'failed';
+  readonly state: TryAnswerState;
   /** Why it failed; empty otherwise. */
   readonly problem: string;
 }
 
-export interface TryState {
-  readonly run: string;
-  /** Names of the models' folders; null where there is none. */
-  readonly policy: string;
-  readonly reference: string | null;
-  /** Why no prompt can be completed now; empty when one can. */
-  readonly blocked: string;
-  readonly trusted: boolean;
-  /** Newest first. */
-  readonly tried: readonly Tried[];
+export function isUnderWay({ state }: Pick<TryAnswer, 'state'>): boolean {
+  return state === 'exporting' || state === 'loading' || state === 'writing';
 }
 
-export type TryHostMessage = { readonly type: 'state'; readonly folder: string; readonly state: TryState };
+/** What the dataset answers to a prompt of it. */
+export interface TryExample {
+  /** File and row. */
+  readonly place: string;
+  readonly chosen: string;
+  readonly rejected: string;
+}
 
-export const TRY_REQUESTS = ['ready', 'cancel', 'manage-trust'] as const;
-export const TRY_COPIES = ['prompt', 'policy', 'reference', 'all'] as const;
+/** What was said, and what the models answered; null for a side that was not asked. */
+export interface TryTurn {
+  readonly id: number;
+  readonly prompt: string;
+  /** Empty: none. */
+  readonly system: string;
+  readonly settings: TrySettings;
+  readonly example: TryExample | null;
+  readonly left: TryAnswer | null;
+  readonly right: TryAnswer | null;
+}
+
+export interface TryChat {
+  readonly id: number;
+  readonly turns: readonly TryTurn[];
+}
+
+/** A choice in a list, by a key that says nothing to the page. */
+export interface TryChoice {
+  readonly key: string;
+  readonly label: string;
+}
+
+/** Keys of choices that are not models: the host asks which one. */
+export const OTHER_RUN = '@run';
+export const OTHER_FOLDER = '@folder';
+/** Key of a right side that is not there. */
+export const NO_MODEL = '@none';
+
+export interface TryState {
+  readonly run: string;
+  /** Why nothing can be asked now; empty when something can. */
+  readonly blocked: string;
+  readonly trusted: boolean;
+  readonly models: readonly TryChoice[];
+  /** Keys of the models that are asked. */
+  readonly left: string;
+  readonly right: string;
+  /** Newest first; keys are ids. */
+  readonly chats: readonly TryChoice[];
+  readonly chat: TryChat;
+  /** Whether the run has an evaluation set. */
+  readonly evaluates: boolean;
+}
+
+export interface TryToken {
+  readonly id: number;
+  readonly text: string;
+  readonly special: boolean;
+}
+
+/** What a model has read for an answer, and what it wrote, token by token. */
+export interface TryTokens {
+  /** The prompt as the chat template rendered it. */
+  readonly text: string;
+  readonly prompt: readonly TryToken[];
+  readonly answer: readonly TryToken[];
+  /** In all; of very many only some are shown. */
+  readonly promptTokens: number;
+  readonly answerTokens: number;
+}
+
+export type TryHostMessage =
+  | { readonly type: 'state'; readonly folder: string; readonly state: TryState }
+  /** An answer that is being written. */
+  | { readonly type: 'answer'; readonly chat: number; readonly turn: number; readonly side: TrySide; readonly answer: TryAnswer }
+  /** Asked for by `tokens`; null where `problem` says why not. */
+  | {
+      readonly type: 'tokens';
+      readonly chat: number;
+      readonly turn: number;
+      readonly side: TrySide;
+      readonly tokens: TryTokens | null;
+      readonly problem: string;
+    }
+  /** A prompt of the evaluation set, to be asked or changed. */
+  | {
+      readonly type: 'prompt';
+      readonly prompt: string;
+      readonly system: string;
+      readonly plain: boolean;
+      readonly example: TryExample;
+      readonly note: string;
+    };
+
+export const TRY_REQUESTS = ['ready', 'stop', 'manage-trust', 'new-chat', 'delete-chat'] as const;
+export const TRY_COPIES = ['prompt', 'left', 'right', 'all'] as const;
 export type TryCopy = (typeof TRY_COPIES)[number];
+export const EVALUATION_CHOICES = ['next', 'random', 'choose'] as const;
+export type EvaluationChoice = (typeof EVALUATION_CHOICES)[number];
 
 export type TryPageMessage =
   | { readonly type: (typeof TRY_REQUESTS)[number] }
-  | { readonly type: 'complete'; readonly prompt: string; readonly settings: TrySettings }
-  | { readonly type: 'copy'; readonly id: number; readonly what: TryCopy }
-  | { readonly type: 'forget'; readonly id: number };
+  | {
+      readonly type: 'say';
+      readonly prompt: string;
+      readonly system: string;
+      readonly settings: TrySettings;
+      readonly example: TryExample | null;
+    }
+  /** The last prompt once more, to the models and with the settings of now. */
+  | { readonly type: 'again'; readonly system: string; readonly settings: TrySettings }
+  | { readonly type: 'model'; readonly side: TrySide; readonly key: string }
+  | { readonly type: 'open-chat'; readonly id: number }
+  | { readonly type: 'copy'; readonly turn: number; readonly what: TryCopy }
+  | { readonly type: 'forget'; readonly turn: number }
+  | { readonly type: 'tokens'; readonly turn: number; readonly side: TrySide }
+  | { readonly type: 'evaluation'; readonly which: EvaluationChoice };
 
 /** Longer prompts fit no model. */
 const LONGEST_PROMPT = 4_000_000;
@@ -67,7 +166,9 @@ const LONGEST_PROMPT = 4_000_000;
 export interface TryPageState {
   readonly folder: string;
   readonly prompt: string;
+  readonly system: string;
   readonly settings: TrySettings;
+  readonly example: TryExample | null;
 }
 
 const SETTINGS: Check<TrySettings> = {
@@ -78,24 +179,42 @@ const SETTINGS: Check<TrySettings> = {
   seed: isCount,
 };
 
-const TRY_TEXT: Check<TryText> = { text: isText, tokens: isCount, ended: isFlag, seconds: isNumber };
+const EXAMPLE: Check<TryExample> = { place: isText, chosen: isText, rejected: isText };
 
-const TRIED: Check<Tried> = {
+export const TRY_ANSWER = {
+  model: isText,
+  text: isText,
+  tokens: isCount,
+  seconds: isNumber,
+  state: ['one of', TRY_STATES],
+  problem: isText,
+} as const satisfies Check<TryAnswer>;
+
+/** Of a turn without its answers. */
+export const TRY_TURN = {
   id: isCount,
   prompt: isText,
+  system: isText,
   settings: SETTINGS,
-  policy: ['or null', TRY_TEXT],
-  reference: ['or null', TRY_TEXT],
-  state: ['one of', ['policy', 'reference', 'done', 'cancelled', 'failed']],
-  problem: isText,
-};
+  example: ['or null', EXAMPLE],
+} as const satisfies Check<Omit<TryTurn, TrySide>>;
+
+const TURN: Check<TryTurn> = { ...TRY_TURN, left: ['or null', TRY_ANSWER], right: ['or null', TRY_ANSWER] };
+const CHOICES: Check<readonly TryChoice[]> = ['list of', { key: isText, label: isText }];
+const TOKENS: Check<readonly TryToken[]> = ['list of', { id: isCount, text: isText, special: isFlag }];
+const SIDE: Check<TrySide> = ['one of', TRY_SIDES];
 
 const isPrompt = (value: unknown): value is string => isText(value) && value.length <= LONGEST_PROMPT;
 
 const PAGE_MESSAGES: Messages<TryPageMessage> = {
-  complete: { prompt: isPrompt, settings: SETTINGS },
-  copy: { id: isCount, what: ['one of', TRY_COPIES] },
-  forget: { id: isCount },
+  say: { prompt: isPrompt, system: isPrompt, settings: SETTINGS, example: ['or null', EXAMPLE] },
+  again: { system: isPrompt, settings: SETTINGS },
+  model: { side: SIDE, key: isText },
+  'open-chat': { id: isCount },
+  copy: { turn: isCount, what: ['one of', TRY_COPIES] },
+  forget: { turn: isCount },
+  tokens: { turn: isCount, side: SIDE },
+  evaluation: { which: ['one of', EVALUATION_CHOICES] },
 };
 
 export function readTryPageMessage(value: unknown): TryPageMessage | undefined {
@@ -107,26 +226,39 @@ const HOST_MESSAGES: Messages<TryHostMessage> = {
     folder: isText,
     state: {
       run: isText,
-      policy: isText,
-      reference: ['or null', isText],
       blocked: isText,
       trusted: isFlag,
-      tried: ['list of', TRIED],
+      models: CHOICES,
+      left: isText,
+      right: isText,
+      chats: CHOICES,
+      chat: { id: isCount, turns: ['list of', TURN] },
+      evaluates: isFlag,
     },
   },
+  answer: { chat: isCount, turn: isCount, side: SIDE, answer: TRY_ANSWER },
+  tokens: {
+    chat: isCount,
+    turn: isCount,
+    side: SIDE,
+    tokens: ['or null', { text: isText, prompt: TOKENS, answer: TOKENS, promptTokens: isCount, answerTokens: isCount }],
+    problem: isText,
+  },
+  prompt: { prompt: isText, system: isText, plain: isFlag, example: EXAMPLE, note: isText },
 };
 
 export function readTryHostMessage(value: unknown): TryHostMessage | undefined {
   return readMessage(value, [], HOST_MESSAGES);
 }
 
-const PAGE_STATE: Check<TryPageState> = { folder: isText, prompt: isText, settings: SETTINGS };
+const PAGE_STATE: Check<TryPageState> = {
+  folder: isText,
+  prompt: isText,
+  system: isText,
+  settings: SETTINGS,
+  example: ['or null', EXAMPLE],
+};
 
 export function readTryPageState(value: unknown): TryPageState | undefined {
   return fits(value, PAGE_STATE) ? value : undefined;
-}
-
-/** Reads what was tried before. Anything else is left out. */
-export function readTried(value: unknown): Tried[] {
-  return Array.isArray(value) ? value.filter((each) => fits(each, TRIED)) : [];
 }

@@ -1,4 +1,4 @@
-import { decodeSamples, sampleRun, tryPrompt } from '../core/sample/index.js';
+import { decodeSamples, sampleRun } from '../core/sample/index.js';
 import { serveTasks } from '../core/tasks/index.js';
 
-serveTasks({ sample: tryPrompt, samples: sampleRun, decode: decodeSamples });
+serveTasks({ samples: sampleRun, decode: decodeSamples });

@@ -105,6 +105,30 @@ test('a run: what it trained beside its reference, whole model and adapter', asy
   }
 });
 
+test('a system prompt, a conversation from a file, a checkpoint, and another run beside it', async (t) => {
+  const folder = await temporaryFolder(t);
+  const data = join(folder, 'few.jsonl');
+  await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  const options = ['--preset', 'quick', '--batch-size', '4', '--save-steps', '2', '--save-total-limit', '0', '--max-steps', '4'];
+  const trained = await wishbone('train', data, '--model', exampleModel, ...options, '--runs', folder, '--json');
+  assert.equal(trained.code, 0, trained.stderr);
+  const run = (JSON.parse(trained.stdout) as { folder: string }).folder;
+  const conversation = join(folder, 'conversation.json');
+  const said = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: 'Name a colour.' },
+  ];
+  await writeFile(conversation, JSON.stringify(said));
+  const asked = ['--prompt', 'Name a colour.', '--system', 'Be brief.', '--messages', conversation];
+  const [typed, read] = await wishboneSamples(run, ...asked);
+  assert.deepEqual(read, typed);
+  const [bare] = await wishboneSamples(run, '--prompt', 'Name a colour.');
+  assert.notDeepEqual(bare, typed);
+  const [early] = await wishboneSamples(run, ...asked, '--step', '2', '--against', run);
+  const [exported] = await wishboneSamples(join(run, 'exports/step-000002'), ...asked);
+  assert.deepEqual(early, { prompt: 'Name a colour.', policy: exported?.policy, against: typed?.policy });
+});
+
 test('wishbone sample without a prompt, without a model, of a broken dataset: one clear message', async (t) => {
   const folder = await temporaryFolder(t);
   const refused = async (code: number, says: RegExp, ...args: string[]): Promise<void> => {
@@ -114,6 +138,22 @@ test('wishbone sample without a prompt, without a model, of a broken dataset: on
     assert.equal(result.stderr.match(/^error: /gm)?.length, 1);
   };
   await refused(2, /no prompt was given/, exampleModel);
+  await refused(2, /system prompt/, exampleModel, '--system', 'x', '--messages', 'y');
+  await refused(2, /no checkpoints/, exampleModel, '--step', '3', '--prompt', 'x');
+  const messages = join(folder, 'messages.json');
+  for (const [text, says] of [
+    ['{', /not JSON/],
+    ['{}', /not a list/],
+    ['[]', /not a list/],
+    ['[{"role": "tool", "content": "x"}]', /message 1/],
+    ['[{"role": "user", "content": 3}]', /message 1/],
+    ['[{"role": "user", "content": "x"}, null]', /message 2/],
+    ['[{"role": "assistant", "content": "x"}]', /nothing to answer/],
+  ] as const) {
+    await writeFile(messages, text);
+    await refused(3, says, exampleModel, '--messages', messages);
+  }
+  await refused(3, /cannot read the messages|no such file/i, exampleModel, '--messages', join(folder, 'none.json'));
   await refused(2, /from 0 to 1000/, exampleModel, '--temperature', 'hot');
   await refused(3, /config\.json/, folder, '--prompt', 'x');
   await refused(3, /no such file/, exampleModel, '--dataset', join(folder, 'none.jsonl'));

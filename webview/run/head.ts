@@ -140,7 +140,7 @@ export class RunHead {
       }),
       tryIt: createButton({
         label: 'Try It',
-        title: 'Complete a prompt with the trained model and its reference, side by side',
+        title: 'Talk to the trained model and its reference, side by side',
         onClick: () => ask('try'),
       }),
       judge: createButton({

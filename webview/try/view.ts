@@ -1,57 +1,53 @@
 import {
-  DEFAULT_TRY_SETTINGS,
+  isUnderWay,
+  NO_MODEL,
+  OTHER_FOLDER,
+  OTHER_RUN,
   readTryPageState,
+  TRY_SIDES,
   type TryHostMessage,
   type TryPageMessage,
   type TryPageState,
-  type TrySettings,
+  type TrySide,
   type TryState,
 } from '../../src/protocol/try.js';
-import type { FieldSpec } from '../../src/protocol/form.js';
 import { createButton, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
-import { Field } from '../ui/field.js';
 import type { Host, PageView } from '../ui/host.js';
-import { TriedBox } from './tried.js';
+import { Composer } from './composer.js';
+import { List } from './list.js';
+import { TurnBox } from './turn.js';
 
-const field = (id: keyof TrySettings, label: string, help: string, kind: FieldSpec['kind'] = 'number'): FieldSpec => ({
-  id,
-  label,
-  help,
-  kind,
-  choices: [],
-  more: false,
-});
-const FIELDS: readonly FieldSpec[] = [
-  field('maxTokens', 'Maximum tokens', 'In a completion'),
-  field('temperature', 'Temperature', '0: always the most likely token'),
-  field('topP', 'Top p', 'Sample from the most likely tokens that together have this probability'),
-  field('seed', 'Seed', 'The same seed gives the same completion'),
-  field('plain', 'Continue the text', 'Continue the prompt as plain text, without the chat template', 'flag'),
-];
+/** Pixels from the end of the conversation at which somebody reads along. */
+const NEAR_END = 60;
 
-/** What a number may be; whole where it counts things. */
-const RANGES: Readonly<Record<Exclude<keyof TrySettings, 'plain'>, { least: number; most: number; whole: boolean }>> = {
-  maxTokens: { least: 1, most: 2 ** 20, whole: true },
-  temperature: { least: 0, most: 1000, whole: false },
-  topP: { least: 1e-9, most: 1, whole: false },
-  seed: { least: 0, most: 2 ** 31 - 1, whole: true },
-};
-
-/** A prompt, how it is completed, and what came of those before. */
+/** A conversation with two models side by side. */
 export class TryView implements PageView<TryHostMessage> {
-  readonly #prompt = element('textarea', { class: 'prompt', rows: '4', 'aria-label': 'Prompt', placeholder: 'A prompt' });
-  readonly #fields: readonly Field[];
-  readonly #go = createButton({ label: 'Complete', appearance: 'primary', onClick: () => this.#complete() });
-  readonly #cancel = createButton({ label: 'Cancel', onClick: () => this.host.post({ type: 'cancel' }) });
-  readonly #trust = createButton({ label: 'Manage Workspace Trust', onClick: () => this.host.post({ type: 'manage-trust' }) });
   readonly #title = element('h1', {}, 'Try It');
-  readonly #about = element('p', { class: 'facts' });
-  readonly #reason = element('p', { class: 'reason', role: 'status' });
-  readonly #list = element('section', { class: 'tried', 'aria-label': 'Earlier completions' });
-  readonly #boxes = new Map<number, TriedBox>();
-  readonly #texts: Record<string, string>;
+  readonly #models: Readonly<Record<TrySide, List>>;
+  readonly #chats: List;
+  readonly #newChat = createButton({
+    label: 'New Chat',
+    title: 'Begin anew; this chat stays in the list',
+    onClick: () => this.host.post({ type: 'new-chat' }),
+  });
+  readonly #delete = createButton({
+    label: 'Delete Chat',
+    title: 'Remove this chat from the list',
+    onClick: () => this.host.post({ type: 'delete-chat' }),
+  });
+  readonly #log = element('section', { class: 'log', tabindex: '0', role: 'region', 'aria-label': 'Conversation' });
+  readonly #empty = element(
+    'p',
+    { class: 'log-empty' },
+    'Both models answer what you say, each in a conversation of its own. Texts are theirs, not ours: nothing of them is checked.',
+  );
+  /** Said to screen readers once, instead of every token. */
+  readonly #status = element('p', { class: 'log-status', role: 'status' });
+  readonly #composer: Composer;
+  readonly #turns = new Map<number, TurnBox>();
   #folder: string;
+  #chat: number | undefined;
   #state: TryState | undefined;
 
   constructor(
@@ -60,130 +56,125 @@ export class TryView implements PageView<TryHostMessage> {
   ) {
     const kept = readTryPageState(host.kept);
     this.#folder = kept?.folder ?? '';
-    this.#prompt.value = kept?.prompt ?? '';
-    const settings = kept?.settings ?? DEFAULT_TRY_SETTINGS;
-    this.#texts = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
-    this.#fields = FIELDS.map(
-      (spec) =>
-        new Field(spec, this.#texts[spec.id] ?? '', {
-          onChange: (value) => {
-            this.#texts[spec.id] = value;
-            this.#changed();
-          },
-          onChoose: () => undefined,
-        }),
+    this.#composer = new Composer(
+      kept,
+      (message) => host.post(message),
+      () => this.#keep(),
     );
-    this.#prompt.addEventListener('input', () => this.#changed());
+    const models = (side: TrySide, label: string): List => new List(label, (key) => host.post({ type: 'model', side, key }));
+    this.#models = { left: models('left', 'Model on the left'), right: models('right', 'Model on the right') };
+    this.#chats = new List('Chat', (key) => host.post({ type: 'open-chat', id: Number(key) }));
     root.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#complete();
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.#composer.say();
+      else if (event.key === 'Escape') this.#composer.stop();
     });
     root.replaceChildren(
-      element('header', {}, element('div', { class: 'title' }, this.#title, this.#about)),
       element(
-        'section',
-        { class: 'ask', 'aria-label': 'Prompt and settings' },
-        this.#prompt,
-        element('div', { class: 'settings' }, ...this.#fields.map((each) => each.root)),
-        element('div', { class: 'actions' }, this.#go, this.#cancel, this.#trust),
-        this.#reason,
+        'header',
+        {},
+        element('div', { class: 'title' }, this.#title),
+        element('div', { class: 'actions chats' }, this.#chats.root, this.#newChat, this.#delete),
       ),
-      this.#list,
+      element('div', { class: 'answers models' }, this.#models.left.root, this.#models.right.root),
+      this.#log,
+      this.#status,
+      this.#composer.root,
     );
-    this.#draw();
   }
 
-  receive({ folder, state }: TryHostMessage): void {
-    this.#folder = folder;
+  receive(message: TryHostMessage): void {
+    switch (message.type) {
+      case 'state':
+        this.#folder = message.folder;
+        this.#show(message.state);
+        return this.#keep();
+      case 'answer': {
+        const { chat, turn, side, answer } = message;
+        if (this.#state === undefined || chat !== this.#chat) return;
+        const turns = this.#state.chat.turns.map((each) => (each.id === turn ? { ...each, [side]: answer } : each));
+        this.#state = { ...this.#state, chat: { id: chat, turns } };
+        this.#following(() => this.#turns.get(turn)?.answers[side].show(answer));
+        return;
+      }
+      case 'tokens':
+        if (message.chat === this.#chat) this.#turns.get(message.turn)?.answers[message.side].showTokens(message.tokens, message.problem);
+        return;
+      case 'prompt':
+        return this.#composer.put(message);
+    }
+  }
+
+  #show(state: TryState): void {
+    const before = this.#state;
     this.#state = state;
-    this.#keep();
-    setText(this.#title, `Try ${state.run}`);
-    setText(
-      this.#about,
-      state.reference === null
-        ? 'Completed by the trained model'
-        : `Completed by the trained model and by its reference: ${state.reference}`,
-    );
-    this.#draw();
-    const shown = state.tried.map((tried) => {
-      const box =
-        this.#boxes.get(tried.id) ??
-        new TriedBox(
-          tried.id,
-          (message) => this.host.post(message),
-          (prompt) => this.#again(prompt),
-        );
-      this.#boxes.set(tried.id, box);
-      box.show(tried, state.reference !== null, this.#working);
+    const { run, models, chats, chat } = state;
+    const working = this.#working;
+    setText(this.#title, `Try ${run}`);
+    const others = [
+      { key: OTHER_RUN, label: 'Model of another run…' },
+      { key: OTHER_FOLDER, label: 'Model folder…' },
+    ];
+    this.#models.left.show([...models, ...others], state.left, working);
+    this.#models.right.show([...models, ...others, { key: NO_MODEL, label: 'No second model' }], state.right, working);
+    this.#chats.show(chats, String(chat.id), working);
+    setDisabled(this.#newChat, working || chat.turns.length === 0);
+    setDisabled(this.#delete, working || chat.turns.length === 0);
+    const isOther = chat.id !== this.#chat;
+    if (isOther) {
+      this.#turns.clear();
+      // That of a chat that somebody opens; a new one begins with what is there, and what was being typed over a reload stays.
+      const last = chat.turns.at(-1);
+      if (this.#chat !== undefined && last !== undefined) this.#composer.system = last.system;
+      this.#chat = chat.id;
+    }
+    const grew = isOther || chat.turns.length > (before?.chat.turns.length ?? 0);
+    this.#following(() => this.#drawTurns(working), grew);
+    this.#composer.show(state, working);
+    setText(this.#status, this.#statusText(before, working));
+  }
+
+  #drawTurns(working: boolean): void {
+    const { turns } = this.#state!.chat;
+    const actions = {
+      post: (message: TryPageMessage) => this.host.post(message),
+      onUse: (turn: (typeof turns)[number]) => this.#composer.use(turn, turn.settings.plain),
+      onAgain: () => this.#composer.again(),
+    };
+    const shown = turns.map((turn, index) => {
+      const box = this.#turns.get(turn.id) ?? new TurnBox(turn.id, actions);
+      this.#turns.set(turn.id, box);
+      box.show(turn, { isLast: index === turns.length - 1, working });
       return box.root;
     });
-    for (const id of [...this.#boxes.keys()]) if (!state.tried.some((tried) => tried.id === id)) this.#boxes.delete(id);
+    for (const id of [...this.#turns.keys()]) if (!turns.some((turn) => turn.id === id)) this.#turns.delete(id);
+    const children = shown.length === 0 ? [this.#empty] : shown;
     // Put anew only where the order is other: what has the focus keeps it.
-    if (shown.length !== this.#list.childElementCount || shown.some((box, i) => this.#list.children[i] !== box)) {
-      this.#list.replaceChildren(...shown);
+    if (children.length !== this.#log.childElementCount || children.some((child, i) => this.#log.children[i] !== child)) {
+      this.#log.replaceChildren(...children);
     }
+  }
+
+  /** Changes the conversation, and stays at its end for somebody who reads along there. */
+  #following(change: () => void, always = false): void {
+    const { scrollTop, clientHeight, scrollHeight } = this.#log;
+    const isAtEnd = always || scrollHeight - scrollTop - clientHeight < NEAR_END;
+    change();
+    if (isAtEnd) this.#log.scrollTop = this.#log.scrollHeight;
   }
 
   get #working(): boolean {
-    return this.#state?.tried.some(({ state }) => state === 'policy' || state === 'reference') === true;
+    return this.#state?.chat.turns.some((turn) => TRY_SIDES.some((side) => turn[side] !== null && isUnderWay(turn[side]))) === true;
   }
 
-  #problem(id: string): string | undefined {
-    if (!(id in RANGES)) return undefined;
-    const { least, most, whole } = RANGES[id as keyof typeof RANGES];
-    const text = (this.#texts[id] ?? '').trim();
-    const value = Number(text);
-    const fits = text !== '' && value >= least && value <= most && (!whole || Number.isInteger(value));
-    return fits ? undefined : `A ${whole ? 'whole ' : ''}number from ${least} to ${most}`;
-  }
-
-  #settings(): TrySettings | undefined {
-    if (FIELDS.some(({ id }) => this.#problem(id) !== undefined)) return undefined;
-    const number = (name: string): number => Number(this.#texts[name]);
-    return {
-      plain: this.#texts['plain'] === 'true',
-      maxTokens: number('maxTokens'),
-      temperature: number('temperature'),
-      topP: number('topP'),
-      seed: number('seed'),
-    };
-  }
-
-  #complete(): void {
-    const settings = this.#settings();
-    if (settings === undefined || this.#working || this.#prompt.value.trim() === '' || this.#state?.blocked !== '') return;
-    this.host.post({ type: 'complete', prompt: this.#prompt.value, settings });
-  }
-
-  /** Takes a prompt over, to be changed. */
-  #again(prompt: string): void {
-    this.#prompt.value = prompt;
-    this.#changed();
-    this.#prompt.focus();
-    window.scrollTo(0, 0);
-  }
-
-  #changed(): void {
-    this.#keep();
-    this.#draw();
+  #statusText(before: TryState | undefined, working: boolean): string {
+    if (working) return 'The models are answering';
+    const last = this.#state?.chat.turns.at(-1);
+    if (before === undefined || last === undefined) return '';
+    const failed = TRY_SIDES.map((side) => last[side]).filter((answer) => answer?.state === 'failed');
+    return failed.length > 0 ? `No answer of ${failed.map((answer) => answer!.model).join(' and ')}` : 'The models have answered';
   }
 
   #keep(): void {
-    const settings = this.#settings();
-    const kept: TryPageState = { folder: this.#folder, prompt: this.#prompt.value, settings: settings ?? DEFAULT_TRY_SETTINGS };
-    if (this.#folder !== '') this.host.keep(kept);
-  }
-
-  #draw(): void {
-    for (const each of this.#fields) {
-      const { id } = each.spec;
-      const idle = (id === 'topP' || id === 'seed') && Number(this.#texts['temperature']) === 0;
-      each.show({ problem: this.#problem(id), note: idle ? 'Not used at temperature 0' : undefined, changed: false, hidden: false });
-    }
-    const { blocked = '', trusted = true } = this.#state ?? {};
-    const empty = this.#prompt.value.trim() === '';
-    setDisabled(this.#go, blocked !== '' || empty || this.#working || this.#settings() === undefined);
-    this.#cancel.hidden = !this.#working;
-    this.#trust.hidden = trusted;
-    setText(this.#reason, blocked);
+    if (this.#folder !== '') this.host.keep({ folder: this.#folder, ...this.#composer.kept });
   }
 }

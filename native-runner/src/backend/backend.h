@@ -46,6 +46,9 @@ struct AttentionShape {
     float softcap = 0;
     /// A query sees only keys fewer than this many positions before it; 0: all.
     std::int64_t window = 0;
+    /// Of `attention` alone: what it leaves in rows before this one is anything. A model that writes token by token asks for the
+    /// newest.
+    std::int64_t first_query = 0;
 };
 
 /// y = x / sqrt(mean(x²) + eps) · (offset + weight): Gemma stores weights less one.

@@ -65,6 +65,15 @@ struct SampleArguments {
 /// Prints a JSON line a prompt with the tokens that follow it (docs/formats.md).
 void sample_command(const SampleArguments& arguments);
 
+struct ChatArguments {
+    std::filesystem::path model;
+    std::filesystem::path adapter;  ///< PEFT folder, or empty
+    BackendChoice backend{"cpu", 0, {}};
+};
+/// Loads a model and completes one prompt after the other: requests are lines of standard input, tokens are printed as they are
+/// drawn, as JSON lines (docs/formats.md). Ends with its input.
+void chat_command(const ChatArguments& arguments);
+
 struct SpeedupArguments {
     std::filesystem::path model, shared_plan, naive_plan;
     int rounds = 3;

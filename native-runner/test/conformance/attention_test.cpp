@@ -100,6 +100,52 @@ BACKEND_TEST("attention of random trees, shallow and deep") {
     }
 }
 
+BACKEND_TEST("attention of the last rows alone is theirs among all") {
+    for (AttentionShape shape : {shape_of(4, 2, 32), shape_of(8, 2, 64)}) {
+        for (const std::int64_t window : {0, 40}) {
+            shape.window = window;
+            shape.first_query = 0;
+            for (const Mask& visible_until :
+                 {Mask(333, 333),
+                  random_trees(7, {.trees = 3, .deepest = 4, .most_children = 3, .longest_segment = 20})}) {
+                const auto tokens = static_cast<std::int64_t>(visible_until.size());
+                const std::int64_t out_size = shape.query_heads * shape.head_dim;
+                std::mt19937 random(11);
+                TestDevice device(target);
+                const auto mask = device.backend.prepare_mask(visible_until, depths(visible_until), shape);
+                const Tensor in = device.put(device.random(random, tokens * heads_of(shape) * shape.head_dim),
+                                             {tokens, heads_of(shape), shape.head_dim});
+                const auto from = [&](std::int64_t first) {
+                    AttentionShape some = shape;
+                    some.first_query = first;
+                    const Tensor out = device.poisoned({tokens, out_size}),
+                                 lse = device.poisoned_f32({shape.query_heads, tokens});
+                    device.backend.attention(out, lse, in, *mask, some);
+                    Values result = device.get(out.slice(first, tokens));
+                    const Values all_lse = device.get(lse);
+                    for (std::int64_t head = 0; head < shape.query_heads; ++head)
+                        result.insert(result.end(), all_lse.begin() + head * tokens + first,
+                                      all_lse.begin() + (head + 1) * tokens);
+                    return result;
+                };
+                const Values all = from(0);
+                for (const std::int64_t first : {std::int64_t{1}, tokens / 2, tokens - 1}) {
+                    CAPTURE(first);
+                    const std::int64_t rows = tokens - first;
+                    Values expected(all.begin() + first * out_size, all.begin() + tokens * out_size);
+                    for (std::int64_t head = 0; head < shape.query_heads; ++head) {
+                        const auto begin = all.begin() + tokens * out_size + head * tokens;
+                        expected.insert(expected.end(), begin + first, begin + tokens);
+                    }
+                    CHECK(static_cast<std::int64_t>(expected.size()) ==
+                          rows * (out_size + shape.query_heads));
+                    CHECK(from(first) == expected);
+                }
+            }
+        }
+    }
+}
+
 BACKEND_TEST("attention of single tokens, padding, plain sequences and preference pairs") {
     for (const AttentionShape& shape : shapes) {
         check(target, {1}, shape);

@@ -79,6 +79,11 @@ TEST_CASE("greedy completions are those of whole passes; end tokens end them, se
         sequence.push_back(expected.back());
     }
     CHECK(generate(backend, model, parameters, prompt, options, never) == expected);
+    std::vector<std::int32_t> told;
+    generate(
+        backend, model, parameters, prompt, options, [&] { return told.size() == 7; },
+        [&](std::int32_t token) { told.push_back(token); });
+    CHECK(told == std::vector<std::int32_t>(expected.begin(), expected.begin() + 7));
     options.end_tokens = {expected[4]};
     const auto first = std::ranges::find(expected, expected[4]);
     CHECK(generate(backend, model, parameters, prompt, options, never) ==

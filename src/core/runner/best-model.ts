@@ -19,7 +19,7 @@ export interface BestModel {
 }
 
 /** Where the model of a checkpoint goes, in the run folder. */
-function exportFolderOf(folder: string, step: number): string {
+export function exportFolderOf(folder: string, step: number): string {
   return path.join(folder, 'exports', stepName(step));
 }
 

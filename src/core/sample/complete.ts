@@ -6,7 +6,7 @@ import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { parseRunnerError } from '../runner/runner.js';
-import { runnerFlags } from '../speedup/index.js';
+import { runnerFlags } from '../runner/runner-flags.js';
 import type { SampledModel } from './models.js';
 
 /** How tokens are chosen; names as transformers' `GenerationConfig`. */
@@ -59,14 +59,15 @@ export async function complete(
       ...(work.signal ? { cancelSignal: work.signal } : {}),
     });
     work.signal?.throwIfAborted();
-    if (ended.exitCode !== 0) throw failure(program, ended.exitCode, ended.stderr);
+    if (ended.exitCode !== 0) throw runnerFailure(program, ended.exitCode, ended.stderr);
     return ended.stdout.split('\n').map((line) => (JSON.parse(line) as { tokens: number[] }).tokens);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function failure(program: string, code: number | undefined, stderr: string): WishboneError {
+/** What a runner that gave up has said, as an error. */
+export function runnerFailure(program: string, code: number | undefined, stderr: string): WishboneError {
   const said = parseRunnerError(stderr.split('\n'));
   const exitCode = Object.values(ExitCode).find((known) => known === code && known !== ExitCode.ok) ?? ExitCode.internal;
   if (said) return new WishboneError(said.what, said.where, said.advice, exitCode);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Dataset } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
+import type { Said } from './chat/messages.js';
 import { PairTokenizer, type ModelTokenizer } from '../tokenizer/index.js';
 
 /** A prompt as a model reads it. */
@@ -10,19 +11,26 @@ export interface Prompt {
 }
 
 /**
- * A prompt that somebody typed.
+ * What is said, as the model reads it: a conversation as its chat template renders it, or a text as it is with the tokenizer's own
+ * special tokens.
  *
- * @param plain the text as it is, with the tokenizer's own special tokens; else one message of a user
- * @throws WishboneError when the model has no chat template and `plain` is not set
+ * @param folder of the tokenizer, for messages to people
+ * @throws WishboneError when the model has no chat template, or its template refuses the messages
  */
-export function typedPrompt(tokenizer: ModelTokenizer, text: string, plain: boolean): Prompt {
-  if (plain) return { text, tokens: tokenizer.encode(text, true) };
-  const rendered = tokenizer.chatTemplate.render({
-    messages: [{ role: 'user', content: text }],
+export function promptOf(tokenizer: ModelTokenizer, said: Said, folder: string): Prompt {
+  if (said.kind === 'text') {
+    const tokens = tokenizer.encode(said.text, true);
+    return { text: tokenizer.decode(tokens), tokens };
+  }
+  if (!tokenizer.hasChatTemplate) {
+    throw new WishboneError('the model has no chat template', folder, 'have it continue the prompt as plain text');
+  }
+  const text = tokenizer.chatTemplate.render({
+    messages: said.messages.map(({ role, content }) => ({ role, content })),
     addGenerationPrompt: true,
     specialTokens: tokenizer.specialTokenTexts,
   });
-  return { text, tokens: tokenizer.encode(rendered, false) };
+  return { text, tokens: tokenizer.encode(text, false) };
 }
 
 /**

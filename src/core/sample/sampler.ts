@@ -2,9 +2,10 @@ import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
+import type { Said } from './chat/messages.js';
 import { complete, type CompletionWork, type SamplingOptions } from './complete.js';
 import { endTokens, type SampledModel, sampledModels, type SampledModels } from './models.js';
-import { datasetPrompts, type Prompt, typedPrompt } from './prompts.js';
+import { datasetPrompts, type Prompt, promptOf } from './prompts.js';
 
 /** What a model makes of a prompt. */
 export interface Completion {
@@ -25,17 +26,17 @@ export class Sampler {
     readonly ends: readonly number[],
   ) {}
 
-  /** @throws WishboneError when the folder is neither run nor model, or the run has exported nothing yet */
-  static async open(folder: string): Promise<Sampler> {
-    const models = await sampledModels(folder);
+  /** See {@link sampledModels}. */
+  static async open(folder: string, step?: number): Promise<Sampler> {
+    const models = await sampledModels(folder, step);
     const { policy, template } = models;
     const model = await inspectModel(policy.folder);
     return new Sampler(models, model, await ModelTokenizer.load(policy.folder, template), await endTokens(policy.folder));
   }
 
-  /** See {@link typedPrompt}. */
-  typed(text: string, plain: boolean): Prompt {
-    return typedPrompt(this.tokenizer, text, plain);
+  /** See {@link promptOf}. */
+  said(said: Said): Prompt {
+    return promptOf(this.tokenizer, said, this.models.policy.folder);
   }
 
   /** See {@link datasetPrompts}. */

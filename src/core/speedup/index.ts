@@ -11,7 +11,6 @@ export {
   measureSpeedup,
   median,
   type PhaseSeconds,
-  runnerFlags,
   type SpeedupRequest,
   type SpeedupResult,
 } from './measure.js';

@@ -11,6 +11,7 @@ import { cpu, gpu, planCost } from '../cost/index.js';
 import type { PlanOptions, RunnerOptions } from '../options/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { parseRunnerError } from '../runner/runner.js';
+import { runnerFlags } from '../runner/runner-flags.js';
 import { autoBackend, runnerBackends } from '../runner/runner-info.js';
 
 /** What to measure. */
@@ -118,15 +119,6 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** How the runner's commands are told what to run on (docs/formats.md). */
-export function runnerFlags({ backend, threads, deterministic, device, cublaslt }: RunnerOptions): string[] {
-  return [
-    ...['--backend', backend, '--threads', String(threads), '--device', String(device)],
-    ...(deterministic ? ['--deterministic'] : []),
-    ...(cublaslt === '' ? [] : ['--cublaslt', cublaslt]),
-  ];
 }
 
 async function runRunner(runner: string, args: readonly string[], work: WorkOptions): Promise<RunnerResult> {

@@ -13,7 +13,6 @@ import type { WorkOptions } from '../work/progress.js';
 import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
 import type { Sample, SampleRequest, SampleText } from '../sample/index.js';
-import type { Completion, TryRequest } from '../sample/index.js';
 import type { Judgement, JudgePlan, JudgeReport, JudgeRequest } from '../judge/index.js';
 import type { WhyAnswer, WhyRequest } from '../why/index.js';
 import type { SpeedupRequest, SpeedupResult } from '../speedup/index.js';
@@ -49,8 +48,6 @@ export interface Tasks {
   forecast(request: PlanForecastRequest): PlanForecast;
   /** `measureSpeedup`: planning can take long. */
   speedup(request: SpeedupRequest): SpeedupResult;
-  /** `tryPrompt`: reading a tokenizer takes a second. Null if there is nothing to complete. */
-  sample(request: TryRequest): Completion | null;
   /** `decodeSamples` */
   decode(task: { readonly model: string; readonly samples: readonly SampleEvent[] }): readonly SampleText[];
   /** `summariseDataset` */
@@ -97,7 +94,6 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   decode: 'sample',
   forecast: 'forecast',
   speedup: 'speedup',
-  sample: 'sample',
   summarise: 'summarise-dataset',
   compare: 'compare',
   pairs: 'compare',
@@ -123,7 +119,6 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   samples: ({ folder }) => [folder],
   forecast: ({ dataset, model }) => [...[dataset].flat(), model],
   speedup: ({ dataset, model }) => [...[dataset].flat(), model],
-  sample: ({ folder }) => [folder],
   decode: ({ model }) => [model],
   summarise: ({ file, options: { model } }) => [file, ...(model === undefined ? [] : [model])],
   compare: (folders) => folders,

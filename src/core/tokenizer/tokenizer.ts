@@ -174,6 +174,10 @@ export class ModelTokenizer {
     return eos;
   }
 
+  get hasChatTemplate(): boolean {
+    return this.#template !== undefined;
+  }
+
   /** @throws WishboneError when the model folder has none */
   get chatTemplate(): ChatTemplate {
     if (!this.#template) {

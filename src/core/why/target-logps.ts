@@ -8,7 +8,7 @@ import { type Plan, writePlan } from '../plan/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { parseRunnerError } from '../runner/runner.js';
 import type { SampledModel } from '../sample/models.js';
-import { runnerFlags } from '../speedup/index.js';
+import { runnerFlags } from '../runner/runner-flags.js';
 import type { WorkOptions } from '../work/progress.js';
 
 /**

@@ -6,7 +6,7 @@ import { inspectModel } from '../model/index.js';
 import { buildPlan, type Plan } from '../plan/index.js';
 import { exportBest } from '../runner/best-model.js';
 import type { RunConfig } from '../run/index.js';
-import { endTokens, type SampledModel, sampledModels } from '../sample/models.js';
+import { endTokens, type SampledModel, sampledModels, startOf } from '../sample/models.js';
 import { ModelTokenizer, type TokenPair } from '../tokenizer/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { PairChange } from './changes.js';
@@ -47,7 +47,7 @@ export async function tokenChanges(
   work: WorkOptions = {},
   runner?: string,
 ): Promise<TokenAnswer> {
-  const start = startModel(folder, config);
+  const start = startOf(folder, config);
   const trained = await latestModel(folder, start, work.signal);
   const chosen = bounded(tokensOfPairs(plan, new Set(spread(pairs, most).map(({ pair }) => pair))));
   const { config: shape } = await inspectModel(start.folder);
@@ -89,13 +89,6 @@ export async function tokenChanges(
     rejected: mean('rejected'),
     parts: partsOfTokens(changes, textOf, new Set(await endTokens(start.folder))),
   };
-}
-
-/** What training began with, whatever it was compared with. */
-function startModel(folder: string, { model, training }: RunConfig): SampledModel {
-  const start = path.resolve(folder, model.path);
-  const { use_peft, adapter_name_or_path: adapter } = training;
-  return use_peft && adapter !== '' ? { folder: start, adapter } : { folder: start };
 }
 
 /** What the run exported, else its newest checkpoint, which is exported then. */

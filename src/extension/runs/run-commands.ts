@@ -143,9 +143,9 @@ export class RunCommands {
     if (folder !== undefined) await this.actions.reveal(path.join(folder, 'run.json'));
   }
 
-  /** Folder of a finished run, for `wishbone.tryRun`. */
+  /** Folder of a run that may have a model, for `wishbone.tryRun`. */
   async toTry(item: unknown): Promise<string | undefined> {
-    return (await this.#one(item, 'Try It', ({ state }) => state === 'finished'))?.folder;
+    return (await this.#one(item, 'Try It', ({ state, step }) => state === 'finished' || step > 0))?.folder;
   }
 
   /** A run for `wishbone.judgeRun`, with others that it can be judged beside. */

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { addOptions, readInput, runnerOptionNames } from '../../../src/cli/options.js';
 import { checkRunConfig } from '../../../src/core/run/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../../src/core/options/index.js';
-import { runnerFlags } from '../../../src/core/speedup/index.js';
+import { runnerFlags } from '../../../src/core/runner/runner-flags.js';
 import { exampleConfig } from '../run/support.js';
 
 async function runnerOptions(...args: string[]): Promise<RunnerOptions> {

@@ -1,100 +1,117 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import type * as vscode from 'vscode';
-
 import { copyText } from '../../../src/extension/panels/try/try-text.js';
-import { KeptTries } from '../../../src/extension/panels/try/kept-tries.js';
 import {
   DEFAULT_TRY_SETTINGS as settings,
-  readTried,
+  isUnderWay,
   readTryHostMessage,
   readTryPageMessage,
   readTryPageState,
-  type Tried,
+  TRY_STATES,
+  type TryAnswer,
+  type TryState,
+  type TryTurn,
 } from '../../../src/protocol/try.js';
 
-const TEXT = { text: 'Seven.', tokens: 3, ended: true, seconds: 0.5 };
-const TRIED: Tried = {
+const ANSWER: TryAnswer = { model: 'Trained model', text: 'Seven.', tokens: 3, seconds: 0.5, state: 'done', problem: '' };
+const TURN: TryTurn = {
   id: 1,
   prompt: 'Name a prime.',
+  system: '',
   settings,
-  policy: TEXT,
-  reference: { ...TEXT, text: 'Nine.', ended: false },
-  state: 'done',
-  problem: '',
+  example: { place: 'pairs.jsonl:3', chosen: 'Two.', rejected: 'Four.' },
+  left: ANSWER,
+  right: { ...ANSWER, model: 'Reference: tiny', text: 'Nine.', state: 'cut' },
 };
-const STATE = {
+const STATE: TryState = {
   run: 'r',
-  policy: 'r',
-  reference: 'tiny',
   blocked: '',
   trusted: true,
-  tried: [TRIED, { ...TRIED, id: 2, policy: null, reference: null, state: 'policy' as const }],
+  models: [{ key: 'a', label: 'Trained model' }],
+  left: 'a',
+  right: '@none',
+  chats: [{ key: '1', label: 'Name a prime.' }],
+  chat: { id: 1, turns: [TURN, { ...TURN, id: 2, right: null }] },
+  evaluates: true,
 };
 
 test('what the page may ask, and nothing else', () => {
   const good = [
     { type: 'ready' },
-    { type: 'cancel' },
-    { type: 'complete', prompt: 'p', settings },
-    { type: 'copy', id: 1, what: 'all' },
-    { type: 'forget', id: 1 },
+    { type: 'stop' },
+    { type: 'new-chat' },
+    { type: 'delete-chat' },
+    { type: 'say', prompt: 'p', system: 's', settings, example: null },
+    { type: 'again', system: '', settings },
+    { type: 'model', side: 'left', key: '@run' },
+    { type: 'open-chat', id: 2 },
+    { type: 'copy', turn: 1, what: 'all' },
+    { type: 'forget', turn: 1 },
+    { type: 'tokens', turn: 1, side: 'right' },
+    { type: 'evaluation', which: 'random' },
   ];
   for (const message of good) assert.deepEqual(readTryPageMessage(message), message);
   for (const bad of [
     null,
-    'cancel',
+    'stop',
     { type: 'erase' },
-    { type: 'complete', prompt: 1, settings },
-    { type: 'complete', prompt: 'p' },
-    { type: 'complete', prompt: 'p', settings: { ...settings, seed: -1 } },
-    { type: 'complete', prompt: 'p', settings: { ...settings, temperature: NaN } },
-    { type: 'copy', id: 1, what: 'secrets' },
-    { type: 'forget', id: '1' },
+    { type: 'say', prompt: 1, system: '', settings, example: null },
+    { type: 'say', prompt: 'p', system: '', settings },
+    { type: 'say', prompt: 'p'.repeat(4_000_001), system: '', settings, example: null },
+    { type: 'say', prompt: 'p', system: '', settings: { ...settings, seed: -1 }, example: null },
+    { type: 'say', prompt: 'p', system: '', settings: { ...settings, temperature: NaN }, example: null },
+    { type: 'say', prompt: 'p', system: '', settings, example: { place: 'x' } },
+    { type: 'model', side: 'middle', key: 'a' },
+    { type: 'copy', turn: 1, what: 'secrets' },
+    { type: 'forget', turn: '1' },
+    { type: 'evaluation', which: 'worst' },
   ]) {
-    assert.equal(readTryPageMessage(bad), undefined, JSON.stringify(bad));
+    assert.equal(readTryPageMessage(bad), undefined, JSON.stringify(bad)?.slice(0, 100));
   }
 });
 
 test('what the host sends is understood, and what is malformed is not', () => {
   assert.ok(readTryHostMessage({ type: 'state', folder: '/f', state: STATE }));
   for (const bad of [
-    { ...STATE, tried: [{ ...TRIED, state: 'odd' }] },
-    { ...STATE, reference: 1 },
-    { ...STATE, tried: [{ ...TRIED, policy: { text: 'x' } }] },
+    { ...STATE, chat: { id: 1, turns: [{ ...TURN, left: { ...ANSWER, state: 'odd' } }] } },
+    { ...STATE, right: null },
+    { ...STATE, models: ['a'] },
+    { ...STATE, chat: { id: 1, turns: [{ ...TURN, left: { text: 'x' } }] } },
   ]) {
     assert.equal(readTryHostMessage({ type: 'state', folder: '/f', state: bad }), undefined);
   }
-  assert.deepEqual(readTryPageState({ folder: '/f', prompt: 'p', settings }), { folder: '/f', prompt: 'p', settings });
-  assert.equal(readTryPageState({ folder: '/f', prompt: 'p', settings: {} }), undefined);
-  assert.deepEqual(readTried([TRIED, { id: 2 }, null]), [TRIED]);
+  const answer = { type: 'answer', chat: 1, turn: 2, side: 'left', answer: ANSWER };
+  assert.deepEqual(readTryHostMessage(answer), answer);
+  assert.equal(readTryHostMessage({ ...answer, side: 'up' }), undefined);
+  const token = { id: 0, text: '<s>', special: true };
+  const tokens = {
+    type: 'tokens',
+    ...{ chat: 1, turn: 2, side: 'left', problem: '' },
+    tokens: { text: '<s>', prompt: [token], answer: [], promptTokens: 1, answerTokens: 0 },
+  };
+  assert.deepEqual(readTryHostMessage(tokens), tokens);
+  assert.deepEqual(readTryHostMessage({ ...tokens, tokens: null }), { ...tokens, tokens: null });
+  assert.equal(readTryHostMessage({ ...tokens, tokens: { ...tokens.tokens, prompt: [{ id: -1, text: '', special: true }] } }), undefined);
+  const kept = { folder: '/f', prompt: 'p', system: '', settings, example: null };
+  assert.deepEqual(readTryPageState(kept), kept);
+  assert.equal(readTryPageState({ ...kept, settings: {} }), undefined);
 });
 
-test('a prompt is copied with both completions, or one of them', () => {
-  assert.equal(copyText(TRIED, 'policy'), 'Seven.');
-  assert.equal(copyText(TRIED, 'reference'), 'Nine.');
-  assert.equal(copyText(TRIED, 'all'), 'Prompt:\nName a prime.\n\nPolicy:\nSeven.\n\nReference:\nNine.');
-  assert.equal(copyText({ ...TRIED, reference: null }, 'all'), 'Prompt:\nName a prime.\n\nPolicy:\nSeven.');
-});
-
-test('prompts are kept by run, the newest thirty; what was under way then is over now', async () => {
-  const stored = new Map<string, unknown>();
-  const memento = {
-    get: (key: string) => stored.get(key),
-    update: async (key: string, value: unknown) => void stored.set(key, value),
-  } as unknown as vscode.Memento;
-  const kept = new KeptTries(memento);
-  await kept.keep(
-    '/a',
-    Array.from({ length: 40 }, (_, i) => ({ ...TRIED, id: 40 - i })),
+test('a prompt is copied with both answers under their names, or one of them', () => {
+  assert.equal(copyText(TURN, 'prompt'), 'Name a prime.');
+  assert.equal(copyText(TURN, 'left'), 'Seven.');
+  assert.equal(copyText(TURN, 'right'), 'Nine.');
+  assert.equal(copyText(TURN, 'all'), 'Prompt:\nName a prime.\n\nTrained model:\nSeven.\n\nReference: tiny:\nNine.');
+  assert.equal(
+    copyText({ ...TURN, system: 'Be brief.', right: null }, 'all'),
+    'System:\nBe brief.\n\nPrompt:\nName a prime.\n\nTrained model:\nSeven.',
   );
-  await kept.keep('/b', [{ ...TRIED, state: 'reference' }]);
-  const later = new KeptTries(memento);
+});
+
+test('an answer is under way until it has ended in one way or another', () => {
   assert.deepEqual(
-    later.of('/a').map(({ id }) => id),
-    Array.from({ length: 30 }, (_, i) => 40 - i),
+    TRY_STATES.filter((state) => isUnderWay({ state })),
+    ['exporting', 'loading', 'writing'],
   );
-  assert.equal(later.of('/b')[0]?.state, 'cancelled');
-  assert.deepEqual(later.of('/c'), []);
 });

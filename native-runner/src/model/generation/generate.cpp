@@ -42,7 +42,8 @@ std::int32_t Sampler::pick(std::span<const float> logits) {
 
 std::vector<std::int32_t> generate(Backend& backend, Transformer& transformer, const ModelView& model,
                                    std::span<const std::int32_t> prompt, const SamplingOptions& options,
-                                   const std::function<bool()>& stop) {
+                                   const std::function<bool()>& stop,
+                                   const std::function<void(std::int32_t)>& drawn) {
     KeyValueCache cache(backend, transformer.config(),
                         static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens);
     Sampler sampler(options);
@@ -50,6 +51,7 @@ std::vector<std::int32_t> generate(Backend& backend, Transformer& transformer, c
     std::vector<float> logits = transformer.next_logits(model, cache, prompt);
     while (static_cast<std::int64_t>(completion.size()) < options.max_new_tokens && !stop()) {
         completion.push_back(sampler.pick(logits));
+        if (drawn) drawn(completion.back());
         if (std::ranges::find(options.end_tokens, completion.back()) != options.end_tokens.end()) break;
         if (static_cast<std::int64_t>(completion.size()) < options.max_new_tokens)
             logits = transformer.next_logits(model, cache, std::span(&completion.back(), 1));

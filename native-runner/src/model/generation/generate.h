@@ -32,10 +32,12 @@ class Sampler {
     std::mt19937_64 random_;
 };
 
-/// Tokens that follow `prompt` (at least one token), an end token last where there is one. `stop` is asked before each.
+/// Tokens that follow `prompt` (at least one token), an end token last where there is one. `stop` is asked before each; `drawn` is
+/// told of each at once.
 /// `Transformer::expect_length` should have been told of the longest prompt and its completion.
 std::vector<std::int32_t> generate(Backend& backend, Transformer& transformer, const ModelView& model,
                                    std::span<const std::int32_t> prompt, const SamplingOptions& options,
-                                   const std::function<bool()>& stop);
+                                   const std::function<bool()>& stop,
+                                   const std::function<void(std::int32_t)>& drawn = {});
 
 }  // namespace wishbone

@@ -33,12 +33,13 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
     std::vector<std::int32_t> position(static_cast<std::size_t>(total)),
         until(static_cast<std::size_t>(total), static_cast<std::int32_t>(total));
     for (std::size_t i = 0; i < position.size(); ++i) position[i] = static_cast<std::int32_t>(i);
-    const auto views = [&] {
+    auto views = [&] {
         BinView view;
         view.position = position;
         view.visible_until = until;
         return views_of(view);
     }();
+    for (DeviceBin::View& view : views) view.shape.first_query = start;
     DeviceBin bin;  // of the new tokens; attention is over all
     bin.tokens = bin.rows = count;
     bin.views = views;

@@ -1,24 +1,28 @@
 import * as vscode from 'vscode';
 
 import type { TryHostMessage, TryPageMessage, TryPageState } from '../../../protocol/try.js';
+import { recentModels } from '../../paths/recent.js';
 import type { Problems } from '../../problems.js';
 import { ensureTrusted } from '../../trust.js';
 import type { Page } from '../page.js';
 import { Panels } from '../panels.js';
-import { KeptTries } from './kept-tries.js';
+import { KeptChats } from './kept-chats.js';
 import { TRY, type TryContext, TryPanel } from './try-panel.js';
 
 /**
- * The command that tries out a trained model. Panels that were open when the window was closed come back.
+ * The command that opens a chat with a trained model. Panels that were open when the window was closed come back.
  *
- * @param pick returns the folder of a finished run: the given one, or else one that the user picks
+ * @param pick returns the folder of a run: the given one, or else one that the user picks
  */
 export function startTry(
-  { extensionUri, workspaceState }: vscode.ExtensionContext,
+  { extensionUri, workspaceState, globalState }: vscode.ExtensionContext,
   problems: Problems,
   pick: (given: unknown) => Promise<string | undefined>,
 ): vscode.Disposable {
-  const context: TryContext = { extensionUri, kept: new KeptTries(workspaceState), problems };
+  const context: TryContext = {
+    ...{ extensionUri, problems, kept: new KeptChats(workspaceState), recent: recentModels({ globalState }) },
+    pickRun: () => pick(undefined),
+  };
   const add = (page: Page<TryHostMessage, TryPageMessage>, folder: string): void => {
     panels.add(page, new TryPanel(page, context, folder));
   };

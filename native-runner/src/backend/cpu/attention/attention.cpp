@@ -122,7 +122,7 @@ struct Forward : AttentionCall {
 void CpuBackend::attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
                            AttentionShape shape) {
     const Forward forward{{"attention", mask, shape, out, lse, qkv}, out.as<float>(), lse.as<float>()};
-    const std::vector<CpuMask::Task> tasks = forward.mask.tasks(shape.kv_heads, threads());
+    const std::vector<CpuMask::Task> tasks = forward.mask.tasks(shape.kv_heads, threads(), shape.first_query);
     pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int thread) {
         forward.run(tasks[static_cast<std::size_t>(i)], thread_scratch_[static_cast<std::size_t>(thread)]);
     });

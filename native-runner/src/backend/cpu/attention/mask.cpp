@@ -137,20 +137,24 @@ std::int64_t CpuMask::cost(const Tile& query) const {
     return columns * query.tokens();
 }
 
-std::vector<CpuMask::Task> CpuMask::tasks(std::int64_t kv_heads, int threads) const {
+std::vector<CpuMask::Task> CpuMask::tasks(std::int64_t kv_heads, int threads,
+                                          std::int64_t first_query) const {
     std::int64_t total = 0;
-    for (const Tile& tile : tiles) total += cost(tile);
+    for (const Tile& tile : tiles)
+        if (tile.end > first_query) total += cost(tile);
     const std::int64_t limit = std::max<std::int64_t>(1, total * kv_heads / (std::int64_t{2} * threads));
     std::vector<Task> list;
     for (std::size_t t = 0; t < trees.size(); ++t) {
         const Tree& tree = trees[t];
+        std::int32_t begin = tree.tile_begin;
+        while (begin < tree.tile_end && tiles[static_cast<std::size_t>(begin)].end <= first_query) ++begin;
         std::int64_t whole = 0;
-        for (std::int32_t i = tree.tile_begin; i < tree.tile_end; ++i)
+        for (std::int32_t i = begin; i < tree.tile_end; ++i)
             whole += cost(tiles[static_cast<std::size_t>(i)]);
         const std::int64_t wanted = threads == 1 ? 1 : (whole + limit - 1) / limit;
         std::vector<Task> parts;
         std::int64_t done = 0;
-        for (std::int32_t i = tree.tile_begin; i < tree.tile_end; ++i) {
+        for (std::int32_t i = begin; i < tree.tile_end; ++i) {
             const auto made = static_cast<std::int64_t>(parts.size());
             if (made == 0 || (made < wanted && done * wanted >= whole * made))
                 parts.push_back({.tree = static_cast<std::int32_t>(t),

@@ -76,8 +76,8 @@ class CpuMask final : public AttentionMask {
         std::int64_t cost;
     };
     /// Tasks for a number of threads, the longest first. A tree is cut only when whole trees could not keep
-    /// all threads busy. The same mask and numbers always give the same list.
-    std::vector<Task> tasks(std::int64_t kv_heads, int threads) const;
+    /// all threads busy. The same mask and numbers always give the same list. Query tiles before `first_query` are left out.
+    std::vector<Task> tasks(std::int64_t kv_heads, int threads, std::int64_t first_query = 0) const;
 
   private:
     void cut_tree(std::int32_t begin, std::int32_t end);
