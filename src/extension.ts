@@ -26,6 +26,7 @@ import { RunStarter } from './extension/runs/run-starter.js';
 import { RunStore } from './extension/runs/run-store.js';
 import { followSettings } from './extension/settings.js';
 import { RunStatusBar } from './extension/status-bar.js';
+import { SweepStarter } from './extension/sweeps/sweep-starter.js';
 import { followTrackers } from './extension/trackers/follow-trackers.js';
 import { TrackerSettings } from './extension/trackers/tracker-settings.js';
 import { startViews } from './extension/views/start.js';
@@ -44,9 +45,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const means = forecastMeans(runner, store);
   const { extensionUri } = context;
   const starter = new RunStarter(paths, actions, panels);
+  const sweeper = new SweepStarter(extensionUri, trackers);
   const judge = new JudgeCompletions(paths, panels, context.secrets);
   const kept = new KeptForms(context.workspaceState);
-  const forms = new LaunchPanels({ extensionUri, problems, runner, paths, means, starter, kept, summaries });
+  const forms = new LaunchPanels({ extensionUri, problems, runner, paths, means, starter, sweeps: sweeper, kept, summaries });
   context.subscriptions.push(
     problems,
     store,
@@ -67,8 +69,9 @@ export function activate(context: vscode.ExtensionContext): void {
     startRunConfigs(forms, problems),
     startGpu(context, runner, problems),
     startSpeedup({ extensionUri, problems, runner, paths, means, store }),
-    startViews(context, store, actions, panels, forms, judge, summaries, problems),
+    startViews(context, store, actions, panels, forms, sweeper, judge, summaries, problems),
     problems.command('wishbone.launchRun', (dataset) => forms.launch(dataset)),
+    problems.command('wishbone.launchSweep', (dataset) => forms.launch(dataset, { sweep: 'true' })),
     problems.command('wishbone.createExample', () => createExample(context)),
     problems.command('wishbone.setTrackerSecret', () => trackers.ask()),
     problems.command('wishbone.clearCache', clearCache),

@@ -7,10 +7,13 @@ import { isAtWork, listRun, listRuns, type RunListing } from '../core/run/index.
 import {
   allot,
   type Contender,
+  EARLY_TAG,
   evaluationsOf,
   type Halving,
   halvingOf,
+  obeyed,
   optionsOf,
+  type Order,
   readSweep,
   removeOrder,
   type Rung,
@@ -19,18 +22,18 @@ import {
   type Standing,
   standings,
   sweepFile,
+  tagOf,
   takeOrders,
   type Trial,
   type TrialRecord,
   writeSweep,
 } from '../core/sweep/index.js';
 import { withInterrupts } from './interrupt.js';
-import { EARLY_TAG, startTrial, tagOf, tagRun } from './sweep-trial.js';
+import { startTrial, tagRun } from './sweep-trial.js';
 import { StatusLine } from './terminal.js';
 
 /** How often runs that go are looked at; those that are to be stopped at a step more often. */
 const LOOK_MILLISECONDS = { plain: 1000, halving: 200 } as const;
-const PASSED_OVER = 'passed over';
 
 /** A trial, and what is known of its run. */
 export interface Outcome extends TrialRecord {
@@ -59,6 +62,7 @@ export class SweepQueue {
   #trials: TrialRecord[] = [];
   #looked: Looked[] = [];
   #first: readonly string[] = [];
+  #parallel: Share['parallel'] = 1;
   #rungs: readonly Rung[] = [];
   #standing: ReadonlyMap<string, Standing> = new Map();
   /** It was begun before: runs may be there that were started and not noted any more. */
@@ -102,8 +106,7 @@ export class SweepQueue {
     this.#first = known?.first ?? [];
     const kept = known?.halving;
     if (kept !== undefined && kept.by === this.#by) this.#rungs = kept.rungs;
-    if (skip !== undefined) this.#skip(skip);
-    if (first !== undefined) this.#putFirst(first);
+    this.#order({ skip, first });
     this.#looked = await Promise.all(this.#trials.map(({ folder }) => this.#look(folder)));
     this.#judge();
   }
@@ -112,12 +115,21 @@ export class SweepQueue {
   async keep(): Promise<void> {
     await mkdir(path.dirname(this.file), { recursive: true });
     const halving = this.halving === undefined ? undefined : { by: this.#by, rungs: this.#rungs };
-    await writeSweep(this.file, { config: this.config.file, trials: this.#trials, first: this.#first, halving });
+    await writeSweep(this.file, {
+      name: this.name,
+      config: this.config.file,
+      trials: this.#trials,
+      parallel: this.#parallel,
+      first: this.#first,
+      halving,
+    });
   }
 
   /** @param parallel so many runs at once */
   async run(parallel: Share['parallel']): Promise<void> {
     const share = await this.#share(parallel);
+    this.#parallel = parallel;
+    await this.keep();
     const onInterrupt = (count: number): void => {
       this.#isStopped = true;
       if (count === 1)
@@ -212,8 +224,7 @@ export class SweepQueue {
 
   async #obey(): Promise<void> {
     for (const { file, order } of await takeOrders(this.file)) {
-      if (order.skip !== undefined) this.#skip(order.skip);
-      if (order.first !== undefined) this.#putFirst(order.first);
+      this.#order(order);
       await this.keep();
       await removeOrder(file);
       if (order.pause !== true || this.#isStopped) continue;
@@ -222,13 +233,9 @@ export class SweepQueue {
     }
   }
 
-  #skip(text: string): void {
-    this.#trials = this.#trials.map((trial) => (trial.name.includes(text) ? { ...trial, skipped: PASSED_OVER } : trial));
-  }
-
-  #putFirst(text: string): void {
-    const named = this.#trials.filter(({ name }) => name.includes(text)).map(({ name }) => name);
-    this.#first = [...named, ...this.#first.filter((name) => !named.includes(name))];
+  #order(order: Order): void {
+    const { trials, first } = obeyed({ trials: this.#trials, first: this.#first }, order);
+    [this.#trials, this.#first] = [[...trials], first];
   }
 
   /** What there is to do about a run that was at work. */

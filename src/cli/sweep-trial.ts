@@ -4,9 +4,6 @@ import { type ConfigFile, configText } from '../core/config-file/index.js';
 import { readLabels, writeLabels } from '../core/run/index.js';
 import type { Trial } from '../core/sweep/index.js';
 
-/** Tag of the runs that a sweep has stopped for good. */
-export const EARLY_TAG = 'stopped-early';
-
 /** Where a trial's run comes from, and where it goes. */
 export interface Beginning {
   readonly config: ConfigFile;
@@ -47,11 +44,6 @@ export async function tagRun(folder: string, tag: string, isWanted = true): Prom
   } catch {
     // Too many of them, or a folder that is gone.
   }
-}
-
-/** A name as a tag: without what tags do not have. */
-export function tagOf(name: string): string {
-  return name.replace(/[\s,#\0-\x1f]+/g, '-').slice(0, 40) || 'sweep';
 }
 
 /** The run config of one trial, kept beside the record. */

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { isConfigFile, readConfigFile } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
-import { claimSweep, expandSweep, giveOrder, queueOf, startSweep } from '../core/sweep/index.js';
+import { claimSweep, expandSweep, giveOrder, PASSED_OVER, queueOf, startSweep } from '../core/sweep/index.js';
 import { Exit } from './exit.js';
 import { figureCells } from './run-text.js';
 import { type Outcome, SweepQueue } from './sweep-queue.js';
@@ -87,7 +87,6 @@ async function sweepCommand(file: string, options: Options): Promise<void> {
   const release = await claimSweep(sweep.file);
   try {
     await sweep.open(options);
-    await sweep.keep();
     await sweep.run(options.parallel);
     await report(sweep, options.json === true, false);
   } finally {
@@ -137,7 +136,7 @@ async function report(sweep: SweepQueue, json: boolean, isDry: boolean): Promise
   }
   if (isDry) return;
   if (sweep.isStopped) throw new Exit(ExitCode.interrupted);
-  if (outcomes.some(({ skipped }) => skipped !== undefined && skipped !== 'passed over')) throw new Exit(ExitCode.internal);
+  if (outcomes.some(({ skipped }) => skipped !== undefined && skipped !== PASSED_OVER)) throw new Exit(ExitCode.internal);
 }
 
 function stateText({ skipped, state, out, waits }: Outcome): string {

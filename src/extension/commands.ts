@@ -15,6 +15,17 @@ export const COMMANDS = {
   'wishbone.getStarted': 'Get Started',
   'wishbone.clearCache': 'Clear Cache',
 
+  'wishbone.launchSweep': 'Launch Sweep…',
+  'wishbone.showSweep': null,
+  'wishbone.showSweepTable': 'Show Sweep as a Table',
+  'wishbone.pauseSweep': 'Pause Sweep',
+  'wishbone.resumeSweep': 'Go On with Sweep',
+  'wishbone.retrySweep': 'Retry Failed Runs of Sweep',
+  'wishbone.skipTrial': 'Skip Run of Sweep',
+  'wishbone.firstTrial': 'Put Run of Sweep First',
+  'wishbone.openSweepConfig': 'Open Config of Sweep',
+  'wishbone.forgetSweep': 'Forget Sweep…',
+
   'wishbone.openRun': 'Open Run',
   'wishbone.showRunsTable': 'Show Runs as a Table',
   'wishbone.compareRuns': 'Compare Runs…',
@@ -65,6 +76,10 @@ interface Arguments {
   /** A preference file. */
   'wishbone.launchRun': [dataset?: vscode.Uri];
   'wishbone.launchConfig': [config?: vscode.Uri];
+  /** A sweep's record. */
+  'wishbone.showSweep': [sweep: string];
+  /** What to look at; without it, what was looked at last. */
+  'wishbone.showRunsTable': [look?: { readonly filter: string; readonly group: string | null }];
   /** `option`: its name without the group `plan`. */
   'wishbone.setPlanOption': [dataset: vscode.Uri, option: string, value: string | number];
   /** A run's folder. `preview`: show it in place of the previous preview. */

@@ -11,6 +11,7 @@ import type { LiveRun } from './runs/live-run.js';
 import type { RunActions } from './runs/run-actions.js';
 import type { RunStore } from './runs/run-store.js';
 import { setting } from './settings.js';
+import { isToldBySweep } from './sweeps/sweep-ends.js';
 import { showError, showInformation, showWarning } from './messages.js';
 
 const OPEN = 'Open Run';
@@ -28,7 +29,7 @@ const SET_UP_GPU = 'Set Up GPU…';
 const TOGETHER_MILLISECONDS = 1500;
 const DUPLICATE = 'Duplicate with Changes…';
 
-/** Tells of every run that ends while this window watches it; of many at once in one message. */
+/** Tells of every run that ends while this window watches it; of many at once in one message, of those of a sweep once all have ended. */
 export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPanels): vscode.Disposable {
   let ended: LiveRun[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -53,9 +54,14 @@ export function notifyOfEnds(store: RunStore, actions: RunActions, panels: RunPa
     if (run.state === 'stopped' && actions.stoppingForBest.has(run.folder)) return;
     const isGood = run.state === 'finished' || run.state === 'stopped';
     if (isGood && !setting('notifications.runEnds', true)) return;
-    ended.push(run);
-    clearTimeout(timer);
-    timer = setTimeout(() => void tellAll(), TOGETHER_MILLISECONDS);
+    void (isGood ? isToldBySweep(run.folder, (error) => actions.problems.log(error)) : Promise.resolve(false))
+      .catch(() => false)
+      .then((isTold) => {
+        if (isTold) return;
+        ended.push(run);
+        clearTimeout(timer);
+        timer = setTimeout(() => void tellAll(), TOGETHER_MILLISECONDS);
+      });
   });
   return vscode.Disposable.from(subscription, new vscode.Disposable(() => clearTimeout(timer)));
 }

@@ -13,6 +13,8 @@ export interface FormSpec {
   readonly title: string;
   readonly presets: readonly { readonly id: string; readonly label: string; readonly description: string }[];
   readonly sections: readonly SectionSpec[];
+  /** Ids of fields that can be given several values. */
+  readonly several: readonly string[];
 }
 
 /** The state of the form. Texts are by field. */
@@ -39,6 +41,22 @@ export interface FormState {
   readonly trusted: boolean;
   /** Whether the run is being started. */
   readonly starting: boolean;
+  readonly sweep: SweepView;
+}
+
+/** What several values come to. */
+export interface SweepView {
+  /** Whether fields can be given several values. */
+  readonly on: boolean;
+  /** Fields that have several. */
+  readonly several: readonly string[];
+  /** How many runs; empty while that cannot be said. */
+  readonly title: string;
+  /** What they differ in, the last changing fastest. `field`: empty where the form has none. */
+  readonly varied: readonly { readonly field: string; readonly label: string; readonly values: string }[];
+  /** How long they take together, and what is to be known of that. */
+  readonly text: string;
+  readonly actions: readonly ForecastAction[];
 }
 
 export interface ForecastFigure {
@@ -116,6 +134,10 @@ export type LaunchPageMessage =
   /** `index`: which of several paths. */
   | { readonly type: 'choose'; readonly field: string; readonly index: number }
   | { readonly type: 'preset'; readonly id: string }
+  /** Whether fields can be given several values. */
+  | { readonly type: 'sweep'; readonly on: boolean }
+  /** Whether a field has several values. */
+  | { readonly type: 'several'; readonly field: string; readonly on: boolean }
   /** Asks again for what a field names. */
   | { readonly type: 'ask-again'; readonly field: string }
   /** Opens the page where something can be done about a field's problem. */
@@ -130,6 +152,8 @@ const PAGE_MESSAGES: Messages<LaunchPageMessage> = {
   set: { field: isText, value: isValue },
   choose: { field: isText, index: isCount },
   preset: { id: isText },
+  sweep: { on: isFlag },
+  several: { field: isText, on: isFlag },
   'ask-again': { field: isText },
   'open-page': { field: isText },
 };
@@ -144,6 +168,16 @@ const FORM: Check<FormSpec> = {
   title: isText,
   presets: ['list of', { id: isText, label: isText, description: isText }],
   sections: ['list of', { title: isText, fields: ['list of', FIELD] }],
+  several: isTexts,
+};
+
+const SWEEP: Check<SweepView> = {
+  on: isFlag,
+  several: isTexts,
+  title: isText,
+  varied: ['list of', { field: isText, label: isText, values: isText }],
+  text: isText,
+  actions: ['list of', ACTION],
 };
 
 const STATE: Check<FormState> = {
@@ -159,6 +193,7 @@ const STATE: Check<FormState> = {
   blocked: isText,
   trusted: isFlag,
   starting: isFlag,
+  sweep: SWEEP,
 };
 
 const FORECAST: Check<ForecastView> = [

@@ -1,5 +1,13 @@
-import type { FormSpec, FormState, LaunchHostMessage, LaunchPageMessage, LaunchPageState, SectionSpec } from '../../src/protocol/launch.js';
-import { createButton, createDropdown, setDisabled, type ValueControl } from '../ui/controls.js';
+import type {
+  ForecastAction,
+  FormSpec,
+  FormState,
+  LaunchHostMessage,
+  LaunchPageMessage,
+  LaunchPageState,
+  SectionSpec,
+} from '../../src/protocol/launch.js';
+import { createButton, createCheckbox, createDropdown, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 import { Field } from '../ui/field.js';
 import type { Host, PageView } from '../ui/host.js';
@@ -8,6 +16,7 @@ import { DownloadsPane } from './downloads.js';
 import { ForecastPane } from './forecast.js';
 import { isMeant } from './matching.js';
 import { FieldSearch } from './search.js';
+import { SweepPane } from './sweep.js';
 
 type Values = Readonly<Record<string, string>>;
 
@@ -39,11 +48,19 @@ export class LaunchView implements PageView<LaunchHostMessage> {
   );
   readonly #forecast = new ForecastPane(
     () => this.host.post({ type: 'open-fault' }),
-    ({ field, value }) => {
-      this.#setValues({ [field]: value });
-      this.host.post({ type: 'set', field, value });
-    },
+    (action) => this.#act(action),
   );
+  readonly #sweep = new SweepPane(
+    (field) => this.#lead(field),
+    (action) => this.#act(action),
+  );
+  readonly #sweepMode = createCheckbox({
+    label: 'Several values (sweep)',
+    checked: false,
+    onChange: (on) => {
+      if (on !== this.#state?.sweep.on) this.host.post({ type: 'sweep', on });
+    },
+  });
   readonly #downloads = new DownloadsPane(
     () => this.host.post({ type: 'download' }),
     () => this.host.post({ type: 'cancel-download' }),
@@ -93,19 +110,31 @@ export class LaunchView implements PageView<LaunchHostMessage> {
     }
   }
 
+  #act({ field, value }: ForecastAction): void {
+    this.#setValues({ [field]: value });
+    this.host.post({ type: 'set', field, value });
+  }
+
   #setForm(form: FormSpec, values: Values): void {
     this.#form = form;
     this.#fields.clear();
     this.#folds.length = 0;
     this.#sections.length = 0;
     this.#opened.clear();
-    const header = element('header', {}, element('div', { class: 'title' }, element('h1', {}, form.title)), this.#search.root);
+    const header = element(
+      'header',
+      {},
+      element('div', { class: 'title' }, element('h1', {}, form.title)),
+      this.#sweepMode,
+      this.#search.root,
+    );
     const sections = form.sections.map((section, i) => this.#section(section, values, i === 1));
     const side = element(
       'aside',
       { class: 'side', 'aria-label': 'Forecast and start' },
       this.#downloads.root,
       this.#forecast.root,
+      this.#sweep.root,
       element('div', { class: 'start' }, this.#start, this.#save, this.#trust),
       this.#faults.root,
       this.#faults.doubts,
@@ -121,7 +150,8 @@ export class LaunchView implements PageView<LaunchHostMessage> {
   }
 
   #setState(state: FormState): void {
-    const { problems, quiet, warnings, notes, asked, paged, changed, preset, blocked, trusted } = state;
+    const { problems, quiet, warnings, notes, asked, paged, changed, preset, blocked, trusted, sweep } = state;
+    const able = sweep.on ? (this.#form?.several ?? []) : [];
     this.#state = state;
     for (const [id, field] of this.#fields) {
       field.show({
@@ -131,6 +161,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
         note: notes[id],
         changed: changed.includes(id),
         hidden: !this.#isShown(field),
+        several: able.includes(id) ? sweep.several.includes(id) : undefined,
       });
       field.offer([
         ...(paged.includes(id) ? [{ label: 'Open page', onClick: () => this.host.post({ type: 'open-page', field: id }) }] : []),
@@ -140,6 +171,8 @@ export class LaunchView implements PageView<LaunchHostMessage> {
     for (const fold of this.#folds) this.#showFold(fold, state);
     this.#filter();
     this.#showPreset(preset);
+    this.#sweepMode.checked = sweep.on;
+    this.#sweep.show(sweep);
     setDisabled(this.#start, blocked !== '');
     this.#showStart();
     this.#trust.hidden = trusted;
@@ -148,7 +181,8 @@ export class LaunchView implements PageView<LaunchHostMessage> {
 
   #showStart(): void {
     const isStarting = this.#state?.starting === true;
-    setText(this.#start, isStarting ? 'Starting…' : this.#downloads.isWanted ? 'Download and Start Run' : 'Start Run');
+    const start = this.#state?.sweep.on === true ? 'Start Sweep' : 'Start Run';
+    setText(this.#start, isStarting ? 'Starting…' : this.#downloads.isWanted ? `Download and ${start}` : start);
     this.#downloads.disable(this.#state?.trusted === false || isStarting);
   }
 
@@ -213,6 +247,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
       const field = new Field(spec, values[spec.id] ?? '', {
         onChange: (value) => this.host.post({ type: 'set', field: spec.id, value }),
         onChoose: (index) => this.host.post({ type: 'choose', field: spec.id, index }),
+        onSeveral: (on) => this.host.post({ type: 'several', field: spec.id, on }),
       });
       this.#fields.set(spec.id, field);
       return field;

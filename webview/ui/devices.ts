@@ -1,6 +1,6 @@
 import { createCheckbox, createTextField } from './controls.js';
 import { element } from './dom.js';
-import type { FieldControl } from './field.js';
+import type { FieldControl } from './field-control.js';
 import { namedDevices } from './named-devices.js';
 
 type Choices = readonly { readonly value: string; readonly label: string }[];

@@ -2,65 +2,69 @@ import type { FieldSpec } from '../../src/protocol/form.js';
 import { createCheckbox, createChooser, createDropdown, createTextField } from './controls.js';
 import { createDevices } from './devices.js';
 import { element, setText } from './dom.js';
+import type { FieldAction, FieldActions, FieldControl } from './field-control.js';
 import { createLosses } from './losses.js';
 import { createPaths } from './paths.js';
-
-/** A control of any kind: its value is text, as the host takes it. */
-export interface FieldControl {
-  readonly root: HTMLElement;
-  value: string;
-  /** What screen readers call it, and whether it is wrong. */
-  describe(label: string, invalid: boolean): void;
-}
-
-/** A button below a field, by what it says. */
-export interface FieldAction {
-  readonly label: string;
-  readonly onClick: () => void;
-}
-
-export interface FieldActions {
-  readonly onChange: (value: string) => void;
-  /** Asks for a file or folder with a dialog. @param index of several paths */
-  readonly onChoose: (index: number) => void;
-}
+import { createSeveral } from './several.js';
 
 /** One field: label, control, and below it what it is for, what is known of its value, or what is wrong with it. */
 export class Field {
   readonly root: HTMLElement;
-  readonly #control: FieldControl;
+  #control: FieldControl;
+  readonly #body = element('div', { class: 'field-control' });
+  readonly #label: HTMLElement;
+  readonly #several = element('button', { class: 'link several', type: 'button', hidden: '' });
   readonly #text = element('p', { class: 'field-text' });
   readonly #actions = element('p', { class: 'field-actions' });
   #shownActions = '';
+  /** As the host has it: a control knows no more than it can show. */
+  #value: string;
+  #hasSeveral = false;
 
   constructor(
     readonly spec: FieldSpec,
     value: string,
-    actions: FieldActions,
+    readonly actions: FieldActions,
   ) {
-    this.#control = controlOf(spec, value, actions);
-    const label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, spec.label);
-    // A checkbox has its label beside it.
-    const head = spec.kind === 'flag' ? [] : [label];
-    const chooser = spec.kind === 'path' ? [createChooser(spec.label, '', () => actions.onChoose(0))] : [];
-    const control = chooser.length > 0 ? element('div', { class: 'path-row' }, this.#control.root, ...chooser) : this.#control.root;
+    this.#value = value;
+    this.#label = element('span', { class: 'field-label', 'aria-hidden': 'true' }, spec.label);
+    this.#several.addEventListener('click', () => actions.onSeveral?.(!this.#hasSeveral));
     this.root = element(
       'div',
       { class: 'field', 'data-kind': spec.kind, 'data-field': spec.id },
-      ...head,
-      control,
+      element('div', { class: 'field-head' }, this.#label, this.#several),
+      this.#body,
       this.#text,
       this.#actions,
     );
+    this.#control = this.#make();
     this.show({ problem: undefined, note: undefined, changed: false, hidden: false });
   }
 
   get value(): string {
-    return this.#control.value;
+    return this.#value;
   }
 
   set value(next: string) {
+    this.#value = next;
     if (this.#control.value !== next) this.#control.value = next;
+  }
+
+  #make(): FieldControl {
+    const { spec, actions } = this;
+    const onChange = (value: string): void => {
+      this.#value = value;
+      actions.onChange(value);
+    };
+    const control =
+      this.#hasSeveral && spec.kind !== 'number'
+        ? createSeveral(spec, this.#value, onChange)
+        : controlOf(spec, this.#value, { ...actions, onChange });
+    const chooser = spec.kind === 'path' ? [createChooser(spec.label, '', () => actions.onChoose(0))] : [];
+    this.#body.replaceChildren(chooser.length > 0 ? element('div', { class: 'path-row' }, control.root, ...chooser) : control.root);
+    // A checkbox has its label beside it.
+    this.#label.hidden = spec.kind === 'flag' && !this.#hasSeveral;
+    return control;
   }
 
   show(state: {
@@ -71,16 +75,32 @@ export class Field {
     readonly note: string | undefined;
     readonly changed: boolean;
     readonly hidden: boolean;
+    /** Whether it has several values; undefined where it cannot. */
+    readonly several?: boolean | undefined;
   }): void {
-    const { problem, quiet = false, warning, note, changed, hidden } = state;
+    const { problem, quiet = false, warning, note, changed, hidden, several } = state;
+    this.#showSeveral(several);
     const isWrong = problem !== undefined && !quiet;
-    const { label, help } = this.spec;
+    const { label, kind } = this.spec;
+    const help = this.#hasSeveral && kind === 'number' ? `Values with commas between. ${this.spec.help}` : this.spec.help;
     this.root.hidden = hidden;
     this.root.classList.toggle('wrong', isWrong);
     this.root.classList.toggle('doubtful', problem === undefined && warning !== undefined);
     this.root.classList.toggle('changed', changed);
     setText(this.#text, problem ?? warning ?? note ?? help);
     this.#control.describe([label, ...(changed ? ['changed'] : []), problem ?? warning ?? help].join('. '), isWrong);
+  }
+
+  #showSeveral(several: boolean | undefined): void {
+    this.#several.hidden = several === undefined || this.actions.onSeveral === undefined;
+    if ((several ?? false) !== this.#hasSeveral) {
+      this.#hasSeveral = several ?? false;
+      // Several numbers are a text as one is: the control stays, and the keys in it.
+      if (this.spec.kind !== 'number') this.#control = this.#make();
+      this.root.classList.toggle('has-several', this.#hasSeveral);
+    }
+    setText(this.#several, this.#hasSeveral ? 'One value' : 'Several');
+    this.#several.setAttribute('aria-label', `${this.#hasSeveral ? 'One value' : 'Several values'}: ${this.spec.label}`);
   }
 
   /** What can be done about what is said of the field. Drawn anew only when it is something else: a button with the focus stays. */

@@ -1,5 +1,5 @@
 import { createDropdown } from './controls.js';
-import type { FieldControl } from './field.js';
+import type { FieldControl } from './field-control.js';
 import { createRows } from './rows.js';
 
 type Choices = readonly { readonly value: string; readonly label: string }[];

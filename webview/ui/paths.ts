@@ -1,5 +1,5 @@
 import { createChooser, createTextField } from './controls.js';
-import type { FieldActions, FieldControl } from './field.js';
+import type { FieldActions, FieldControl } from './field-control.js';
 import { createRows } from './rows.js';
 
 /** One path or several, each with a way to choose it. Its value is the paths, one a line. */

@@ -1,6 +1,6 @@
 import { createButton, type ValueControl } from './controls.js';
 import { element } from './dom.js';
-import type { FieldControl } from './field.js';
+import type { FieldControl } from './field-control.js';
 
 export interface RowsOptions {
   /** Class of the whole; its rows have that of `rowClass`. */

@@ -10,7 +10,7 @@ export {
   resolveConfig,
   type RunOptions,
 } from './read.js';
-export type { HalvingBlock, SweepBlock } from './sweep-fields.js';
+export { type HalvingBlock, type SweepBlock, sweepFieldProblem } from './sweep-fields.js';
 export { configSchema } from './schema.js';
 export { optionTables } from './tables.js';
 export { checkConfigName, configText, type ConfigSettings, sectionsOf } from './write.js';

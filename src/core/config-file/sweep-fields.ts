@@ -1,6 +1,6 @@
 import { BEST_METRICS, type BestMetric } from '../../metrics.js';
 import { isPathOption, type OptionPath, SECTION_RULES } from '../options/index.js';
-import { choice, integer, list, object, optional, type Rule } from '../options/rule.js';
+import { choice, integer, list, object, optional, type Rule, valueProblem } from '../options/rule.js';
 
 /** A sweep of more runs than this is a mistake. */
 const MOST_RUNS = 10_000;
@@ -31,6 +31,13 @@ export const SWEEP_RULE = object({
     }),
   ),
 });
+
+/** What is wrong with the value of a field of the block, by its path in it, such as `halving.factor`; undefined when it is good. */
+export function sweepFieldProblem(field: string, value: unknown): string | undefined {
+  let rule: Rule | undefined = SWEEP_RULE;
+  for (const name of field.split('.')) rule = rule?.kind === 'object' ? rule.fields[name] : undefined;
+  return rule === undefined ? `a sweep has no field "${field}"` : valueProblem(rule, value);
+}
 
 /** What its fields are for. */
 export const SWEEP_HELP: Readonly<Record<keyof SweepBlock, string>> = {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import { CONFIG_SUFFIX, CONFIG_VERSION, isPath, type Sections } from './fields.js';
 import { isConfigFile, type RunOptions, resolveConfig } from './read.js';
+import type { SweepBlock } from './sweep-fields.js';
 
 /** What a run config is to say. Paths are absolute, or already relative to where the file will be. */
 export interface ConfigSettings extends Partial<Sections> {
@@ -12,6 +13,7 @@ export interface ConfigSettings extends Partial<Sections> {
   readonly eval_dataset?: string | readonly string[] | undefined;
   readonly runs?: string | undefined;
   readonly report_to?: string | readonly string[] | undefined;
+  readonly sweep?: SweepBlock | undefined;
 }
 
 /** @throws WishboneError for a file name that would not be taken for a run config's */
@@ -42,8 +44,8 @@ export function sectionsOf(options: RunOptions, preset?: string): Sections {
  * @param comments lines to stand above a field, by its path; under '' above all
  */
 export function configText(settings: ConfigSettings, folder: string, comments: ReadonlyMap<string, readonly string[]> = new Map()): string {
-  const { name, preset, model, dataset, eval_dataset, runs, report_to, plan, training, runner } = settings;
-  const fields = { version: CONFIG_VERSION, name, preset, model, dataset, eval_dataset, runs, report_to, plan, training, runner };
+  const { name, preset, model, dataset, eval_dataset, runs, report_to, plan, training, runner, sweep } = settings;
+  const fields = { version: CONFIG_VERSION, name, preset, model, dataset, eval_dataset, runs, report_to, plan, training, runner, sweep };
   const about = (field: string, indent: string): string[] =>
     (comments.get(field) ?? []).map((line) => `${indent}// ${line.replace(/[\r\n]+/g, ' ')}`);
   const object = (value: object, at: string, indent: string): string => {

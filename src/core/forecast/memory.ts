@@ -7,6 +7,7 @@ import type { RunConfig } from '../run/config.js';
 import { PLAN_FILE, RUN_FILE, runText } from '../run/folder.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { exitText, parseRunnerError } from '../runner/runner.js';
+import { runnerCommand } from '../runner/runner-command.js';
 
 /** What `wishbone-runner plan-memory --json` prints (docs/formats.md); bytes. */
 export interface MemoryForecast {
@@ -46,7 +47,7 @@ export class PlanScratch {
     await writeFile(path.join(folder, RUN_FILE), runText(config));
     const runner = await locateRunner();
     const { execa } = await import('execa');
-    const ended = await execa(runner, ['plan-memory', folder, '--json'], {
+    const ended = await execa(...runnerCommand(runner, ['plan-memory', folder, '--json']), {
       reject: false,
       stdin: 'ignore',
       timeout: PATIENCE_MILLISECONDS,

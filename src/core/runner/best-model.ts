@@ -6,6 +6,7 @@ import { readEvents } from '../events/event-reader.js';
 import { readRun } from '../run/folder.js';
 import { RunHistory } from '../history/history.js';
 import { locateRunner } from './locate-runner.js';
+import { runnerCommand } from './runner-command.js';
 import { parseRunnerError } from './runner.js';
 
 /** What is there of the model that the best evaluation was of. */
@@ -76,7 +77,11 @@ export async function exportBest(
   // Loaded when it is needed: it takes longer to load than to use.
   const { execa } = await import('execa');
   const args = ['export', folder, '--step', String(step), '--out', out];
-  const ended = await execa(program, args, { reject: false, stdin: 'ignore', ...(signal ? { cancelSignal: signal } : {}) });
+  const ended = await execa(...runnerCommand(program, args), {
+    reject: false,
+    stdin: 'ignore',
+    ...(signal ? { cancelSignal: signal } : {}),
+  });
   if (signal?.aborted === true) await removeUnfinished(path.dirname(out));
   signal?.throwIfAborted();
   if (ended.exitCode === 0) return out;

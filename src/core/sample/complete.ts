@@ -6,6 +6,7 @@ import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { parseRunnerError } from '../runner/runner.js';
+import { runnerCommand } from '../runner/runner-command.js';
 import { runnerFlags } from '../runner/runner-flags.js';
 import type { SampledModel } from './models.js';
 
@@ -52,7 +53,7 @@ export async function complete(
       yield line;
     };
     const { execa } = await import('execa');
-    const ended = await execa(program, ['sample', model.folder, request, ...adapter, ...runnerFlags(runner)], {
+    const ended = await execa(...runnerCommand(program, ['sample', model.folder, request, ...adapter, ...runnerFlags(runner)]), {
       reject: false,
       stdin: 'ignore',
       ...(onCompletion ? { stdout: told } : {}),

@@ -11,6 +11,7 @@ import { cpu, gpu, planCost } from '../cost/index.js';
 import type { PlanOptions, RunnerOptions } from '../options/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { parseRunnerError } from '../runner/runner.js';
+import { runnerCommand } from '../runner/runner-command.js';
 import { runnerFlags } from '../runner/runner-flags.js';
 import { autoBackend, runnerBackends } from '../runner/runner-info.js';
 
@@ -125,7 +126,7 @@ async function runRunner(runner: string, args: readonly string[], work: WorkOpti
   work.signal?.throwIfAborted();
   // Loaded when needed, as in run/runner.ts.
   const { execa } = await import('execa');
-  const subprocess = execa(runner, args, {
+  const subprocess = execa(...runnerCommand(runner, args), {
     reject: false,
     stdin: 'ignore',
     buffer: { stdout: false },

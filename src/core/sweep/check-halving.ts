@@ -35,7 +35,7 @@ const INCOMPARABLE = {
  * @throws WishboneError when they are not evaluated at every rung, not on the same pairs, or their figures mean different things
  */
 export function checkHalving(
-  config: ConfigFile,
+  config: Pick<ConfigFile, 'where' | 'evalDataset'>,
   block: HalvingBlock,
   trials: readonly Trial[],
   optionsOf: (options: Trial['options']) => RunOptions,
@@ -83,7 +83,7 @@ export function checkHalving(
   }
   const told = INCOMPARABLE[halving.metric].find((option) => varied.includes(option));
   if (told !== undefined) {
-    const what = `${halving.metric} means something else where ${told} is another, so runs cannot be compared by it early`;
+    const what = `the metric ${halving.metric} means something else where ${told} is another, so runs cannot be compared by it early`;
     refuse(what, 'use "metric": "eval_rewards/accuracies", or leave "halving" out');
   }
   if (config.evalDataset === undefined && !haveSameSeeds(trials)) {

@@ -18,14 +18,7 @@ export function expandSweep(config: ConfigFile): Trial[] {
   if (sweep === undefined) {
     throw new WishboneError('the run config has no sweep', config.file, 'add "sweep": { "values": { "training.beta": [0.05, 0.1] } }');
   }
-  const points = pointsOf(sweep, where);
-  const seeded = points.flatMap((point) => (sweep.seeds === undefined ? [point] : sweep.seeds.map((seed) => ({ ...point, [SEED]: seed }))));
-  const trials = seeded.map((options): Trial => ({ name: nameOf(options), options }));
-  const names = new Set<string>();
-  for (const { name } of trials) {
-    if (names.has(name)) throw new WishboneError(`two runs of the sweep are the same: ${name}`, where('sweep'), 'remove one of them');
-    names.add(name);
-  }
+  const trials = trialsOf(sweep, where);
   for (const { name, options } of trials) {
     const whole = optionsOf(config, options);
     try {
@@ -39,8 +32,26 @@ export function expandSweep(config: ConfigFile): Trial[] {
   return trials;
 }
 
+/**
+ * The runs that a block comes to, whatever becomes of their options.
+ *
+ * @throws WishboneError when the block says nothing, or two things at once
+ */
+export function trialsOf(sweep: SweepBlock, where: ConfigFile['where']): Trial[] {
+  const points = pointsOf(sweep, where);
+  checked(points.length * (sweep.seeds?.length ?? 1), where);
+  const seeded = points.flatMap((point) => (sweep.seeds === undefined ? [point] : sweep.seeds.map((seed) => ({ ...point, [SEED]: seed }))));
+  const trials = seeded.map((options): Trial => ({ name: nameOf(options), options }));
+  const names = new Set<string>();
+  for (const { name } of trials) {
+    if (names.has(name)) throw new WishboneError(`two runs of the sweep are the same: ${name}`, where('sweep'), 'remove one of them');
+    names.add(name);
+  }
+  return trials;
+}
+
 /** Every option of a config, with some others in their place. */
-export function optionsOf(config: ConfigFile, options: Trial['options']): RunOptions {
+export function optionsOf(config: Partial<ConfigFile>, options: Trial['options']): RunOptions {
   const whole = resolveConfig(config);
   const changed: Record<SectionName, Record<string, unknown>> = { plan: {}, training: {}, runner: {} };
   for (const [path, value] of Object.entries(options)) {

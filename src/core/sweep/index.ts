@@ -1,9 +1,14 @@
-export { expandSweep, optionsOf } from './expand.js';
-export { giveOrder, type Order, removeOrder, takeOrders } from './orders.js';
-export { claimSweep, queueOf } from './process.js';
-export { startSweep, type SweepStart } from './start.js';
+export { changeSweep } from './change.js';
+export { checkHalving } from './check-halving.js';
+export { expandSweep, optionsOf, trialsOf } from './expand.js';
+export { sweepFiles } from './list.js';
+export { giveOrder, obeyed, type Order, PASSED_OVER, removeOrder, takeOrders } from './orders.js';
+export { claimSweep, queueOf, wasLeft } from './process.js';
+export { type SweepProgress, sweepProgress, TRIAL_STATES, type TrialProgress, type TrialState } from './progress.js';
+export { LOG_FILE as SWEEP_LOG, startSweep, type SweepStart } from './start.js';
 export { readSweep, sweepFile, type SweepRecord, type TrialRecord, writeSweep } from './record.js';
 export { type Contender, type Halving, halvingOf, type Rung, rungStep, type Standing, type Standings, standings } from './rungs.js';
 export { allot, type Share } from './slots.js';
 export { evaluationsOf } from './evaluations.js';
+export { EARLY_TAG, tagOf } from './tag.js';
 export { SEED, settingOf, type Trial } from './trial.js';

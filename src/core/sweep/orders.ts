@@ -3,6 +3,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
+import type { SweepRecord } from './record.js';
 
 /** What a queue at work is told by another process. */
 export interface Order {
@@ -12,6 +13,26 @@ export interface Order {
   readonly skip?: string | undefined;
   /** Take the runs whose name contains this before the others. */
   readonly first?: string | undefined;
+  /** The texts are whole names: `seed=1` is not `seed=10`. */
+  readonly exactly?: boolean | undefined;
+}
+
+/** Why a trial has no run that somebody passed over. */
+export const PASSED_OVER = 'passed over';
+
+/** The part of a sweep's record that orders change. */
+export type Ordered = Pick<SweepRecord, 'trials' | 'first'>;
+
+/** The record once an order has been obeyed, but for a pause. */
+export function obeyed<R extends Ordered>(record: R, { skip, first, exactly }: Order): R {
+  const isMeant = (name: string, text: string): boolean => (exactly === true ? name === text : name.includes(text));
+  const trials =
+    skip === undefined
+      ? record.trials
+      : record.trials.map((trial) => (isMeant(trial.name, skip) ? { ...trial, skipped: PASSED_OVER } : trial));
+  if (first === undefined) return { ...record, trials };
+  const named = trials.filter(({ name }) => isMeant(name, first)).map(({ name }) => name);
+  return { ...record, trials, first: [...named, ...(record.first ?? []).filter((name) => !named.includes(name))] };
 }
 
 const ENDING = '.json';
@@ -46,11 +67,12 @@ export async function removeOrder(file: string): Promise<void> {
 /** One that cannot be read says nothing. */
 async function readOrder(file: string): Promise<Order> {
   try {
-    const { pause, skip, first } = JSON.parse(await readPlainText(file, mostBytes.record)) as Readonly<Record<string, unknown>>;
+    const { pause, skip, first, exactly } = JSON.parse(await readPlainText(file, mostBytes.record)) as Readonly<Record<string, unknown>>;
     return {
       pause: pause === true,
       skip: typeof skip === 'string' ? skip : undefined,
       first: typeof first === 'string' ? first : undefined,
+      exactly: exactly === true,
     };
   } catch {
     return {};

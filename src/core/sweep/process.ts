@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
@@ -9,6 +10,11 @@ const fileOf = (sweepFile: string): string => path.join(path.dirname(sweepFile),
 /** The process that works on a sweep; undefined when none does, as far as can be told. */
 export async function queueOf(sweepFile: string): Promise<Holder | undefined> {
   return holderOf(fileOf(sweepFile));
+}
+
+/** Whether a process that worked on a sweep has gone without a word: it was killed, or the machine was. */
+export async function wasLeft(sweepFile: string): Promise<boolean> {
+  return (await queueOf(sweepFile)) === undefined && existsSync(fileOf(sweepFile));
 }
 
 /**

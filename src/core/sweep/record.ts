@@ -6,9 +6,13 @@ import type { Rung } from './rungs.js';
 
 /** How far a sweep is: `.wishbone/sweeps/<name>/sweep.json`. What its runs came to is in their folders. */
 export interface SweepRecord {
+  /** As it was given, before it became the name of a folder; older records lack it. */
+  readonly name?: string | undefined;
   /** The run config that it is of, absolute. */
   readonly config: string;
   readonly trials: readonly TrialRecord[];
+  /** So many runs at once when it was started last. */
+  readonly parallel?: number | 'auto' | undefined;
   /** Names of the trials that come first, in their order. */
   readonly first?: readonly string[] | undefined;
   /** What was decided at the rungs, and by which block (its JSON): another one decides anew. */
@@ -26,9 +30,16 @@ export interface TrialRecord {
   readonly early?: number | undefined;
 }
 
+export const SWEEP_FILE = 'sweep.json';
+
+/** Where the sweeps are whose runs are kept here. */
+export function sweepsFolder(runsFolder: string): string {
+  return path.join(path.dirname(path.resolve(runsFolder)), 'sweeps');
+}
+
 /** Where a sweep keeps how far it is. */
 export function sweepFile(runsFolder: string, name: string): string {
-  return path.join(path.dirname(path.resolve(runsFolder)), 'sweeps', name.replace(/[^\p{L}\p{N}._-]+/gu, '-'), 'sweep.json');
+  return path.join(sweepsFolder(runsFolder), name.replace(/[^\p{L}\p{N}._-]+/gu, '-'), SWEEP_FILE);
 }
 
 /**
@@ -44,10 +55,11 @@ export async function readSweep(file: string): Promise<SweepRecord | undefined> 
     throw error;
   }
   try {
-    const { config, trials, first, halving } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const { name, config, trials, parallel, first, halving } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const isNamed = name === undefined || typeof name === 'string';
     const isWhole = (first === undefined || isNames(first)) && (halving === undefined || isHalving(halving));
-    if (typeof config === 'string' && Array.isArray(trials) && trials.every(isTrial) && isWhole) {
-      return { config, trials, first, halving };
+    if (isNamed && typeof config === 'string' && Array.isArray(trials) && trials.every(isTrial) && isWhole) {
+      return { name, config, trials, parallel: parallel === 'auto' || isCount(parallel) ? parallel : undefined, first, halving };
     }
   } catch {
     // Said below.
@@ -58,6 +70,10 @@ export async function readSweep(file: string): Promise<SweepRecord | undefined> 
 export async function writeSweep(file: string, record: SweepRecord): Promise<void> {
   const text = JSON.stringify({ format: 'wishbone-sweep', version: 1, ...record }, null, 2);
   await writeFileAtomically(file, (handle) => handle.writeFile(`${text}\n`));
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
 function isTrial(value: unknown): value is TrialRecord {

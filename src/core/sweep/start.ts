@@ -7,7 +7,7 @@ import { PRIVATE_FILE } from '../files/atomic-file.js';
 import { queueOf } from './process.js';
 
 /** What the process says of the sweep. */
-const LOG = 'sweep.log';
+export const LOG_FILE = 'sweep.log';
 const PATIENCE_MILLISECONDS = 30_000;
 
 export interface SweepStart {
@@ -17,6 +17,8 @@ export interface SweepStart {
   readonly more?: readonly string[];
   /** The working folder; this process's own without one. */
   readonly folder?: string;
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -25,12 +27,12 @@ export interface SweepStart {
  * @returns its number
  * @throws WishboneError when one works on the sweep already, or it ends before it has begun
  */
-export async function startSweep(config: string, sweepFile: string, { cli, more = [], folder }: SweepStart): Promise<number> {
+export async function startSweep(config: string, sweepFile: string, { cli, more = [], folder, env }: SweepStart): Promise<number> {
   const own = path.dirname(sweepFile);
   const other = await queueOf(sweepFile);
   if (other !== undefined) throw new WishboneError(`a process works on this sweep already: ${other.pid}`, own, 'pause it first');
   await mkdir(own, { recursive: true });
-  const file = path.join(own, LOG);
+  const file = path.join(own, LOG_FILE);
   const log = await open(file, 'w', PRIVATE_FILE);
   let end: { readonly code: number | null } | undefined;
   let child;
@@ -40,7 +42,7 @@ export async function startSweep(config: string, sweepFile: string, { cli, more 
       stdio: ['ignore', log.fd, log.fd],
       ...(folder === undefined ? {} : { cwd: folder }),
       // In VS Code, `process.execPath` is Electron; this makes it behave as Node.js.
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      env: { ...process.env, ...env, ELECTRON_RUN_AS_NODE: '1' },
     });
     child.on('error', () => (end = { code: null }));
     child.on('exit', (code) => (end = { code }));

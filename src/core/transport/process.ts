@@ -5,7 +5,7 @@ import { ExitCode, WishboneError } from '../errors.js';
 import { getHeapStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { type Channel, endingOnce, type OwnedChannel } from './channel.js';
-import { hardLimit } from './hard-limit.js';
+import { hardLimit, LIMITED_VARIABLE } from './hard-limit.js';
 import { type Breach, type Limits, watchLimits } from './limits.js';
 import { endWithParent, PARENT_VARIABLE } from './outlived.js';
 import { threadChannel } from './thread.js';
@@ -53,14 +53,20 @@ const MOST_STDERR = 4096;
 export function startProcess(file: string, { heap, limits, execArgv = [] }: ProcessOptions = {}): OwnedChannel {
   // V8 says why it ends; the kernel's limit does not.
   const mebibytes = heap ?? (limits && Math.floor(Math.min(limits.memory, getHeapStatistics().heap_size_limit) / 2 ** 20));
-  const [program = process.execPath, ...before] = limits === undefined ? [] : [...hardLimit(limits.memory), process.execPath];
+  const limit = limits === undefined ? [] : hardLimit(limits.memory);
+  const [program = process.execPath, ...before] = limit.length === 0 ? [] : [...limit, process.execPath];
   const child = fork(file, {
     // Keeps typed arrays, maps and bigints intact.
     serialization: 'advanced',
     execPath: program,
     execArgv: [...before, ...(mebibytes === undefined ? [] : [`--max-old-space-size=${mebibytes}`]), ...execArgv],
     // In VS Code, `process.execPath` is Electron; this makes it behave as Node.js.
-    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [PARENT_VARIABLE]: String(process.pid) },
+    env: {
+      ...process.env,
+      ELECTRON_RUN_AS_NODE: '1',
+      [PARENT_VARIABLE]: String(process.pid),
+      ...(limit.length === 0 ? {} : { [LIMITED_VARIABLE]: '1' }),
+    },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   // There is none where the process could not be started.

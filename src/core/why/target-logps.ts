@@ -7,6 +7,7 @@ import type { RunnerOptions } from '../options/index.js';
 import { type Plan, writePlan } from '../plan/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
 import { parseRunnerError } from '../runner/runner.js';
+import { runnerCommand } from '../runner/runner-command.js';
 import type { SampledModel } from '../sample/models.js';
 import { runnerFlags } from '../runner/runner-flags.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -52,7 +53,11 @@ async function logps(runner: string, args: readonly string[], signal: AbortSigna
   signal?.throwIfAborted();
   // Loaded when it is needed: it takes longer to load than most of what is asked here.
   const { execa } = await import('execa');
-  const ended = await execa(runner, args, { reject: false, stdin: 'ignore', ...(signal ? { cancelSignal: signal } : {}) });
+  const ended = await execa(...runnerCommand(runner, args), {
+    reject: false,
+    stdin: 'ignore',
+    ...(signal ? { cancelSignal: signal } : {}),
+  });
   signal?.throwIfAborted();
   if (ended.exitCode === 0) return;
   const said = parseRunnerError(ended.stderr.split('\n'));

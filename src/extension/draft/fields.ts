@@ -4,6 +4,7 @@ import { formatBytes, sentence } from '../../format.js';
 import type { FieldSpec } from '../../protocol/form.js';
 import type { SectionSpec } from '../../protocol/launch.js';
 import { KINDS_TEXT } from '../../core/dataset/file-kinds.js';
+import { BEST_METRICS } from '../../metrics.js';
 
 /** Fields that are no option of a run. */
 const OWN: Readonly<Record<string, { readonly label: string; readonly help: string }>> = {
@@ -15,7 +16,7 @@ const OWN: Readonly<Record<string, { readonly label: string; readonly help: stri
     label: 'Model',
     help: 'Hugging Face folder with config.json, safetensors and tokenizer.json, or model of the hub: org/name, org/name@revision',
   },
-  name: { label: 'Name', help: 'Name of the run; empty: the time and a word' },
+  name: { label: 'Name', help: 'Name of the run or sweep; empty: the time and a word' },
   target: { label: 'Run on', help: 'This machine, or a Slurm target of the settings (wishbone.targets)' },
   reportTo: { label: 'Report to', help: 'Trackers that the run is sent to: mlflow, trackio, wandb, separated by commas; empty: none' },
   evalDataset: { label: 'Eval dataset', help: 'Preference file or dataset of the hub to evaluate on; empty: none' },
@@ -122,6 +123,31 @@ const SECTIONS: readonly Section[] = [
     more: ['runner.shard', 'runner.offload', 'runner.threads', 'runner.device', 'runner.deterministic'],
   },
 ];
+
+/** Fields of a sweep, by their ids in `sweep-draft.ts`. */
+const SWEEP: readonly FieldSpec[] = [
+  field('sweep.parallel', 'Runs at once', '1: one after another; auto: one for each GPU that is free, on the CPU one; or so many', 'text'),
+  field('sweep.count', 'Random draw', 'So many of the combinations, drawn at random; empty: all of them', 'number'),
+  field('sweep.halving', 'Stop hopeless runs early', 'Only the best go on after a comparison (successive halving)', 'flag'),
+  field(
+    'sweep.rungs',
+    'Compare after',
+    'Steps before the first comparison, each later one “Keep one of” times as far; or all of them: 100, 300',
+    'text',
+  ),
+  field('sweep.factor', 'Keep one of', 'So many settings; the others stop with a checkpoint', 'number'),
+  {
+    ...field('sweep.metric', 'Compare by', 'Evaluation after that very step; seeds of a setting count together', 'choice'),
+    choices: BEST_METRICS.map((name) => ({ value: name, label: name })),
+  },
+];
+
+function field(id: string, label: string, help: string, kind: FieldSpec['kind']): FieldSpec {
+  return { id, label, help, kind, choices: [], more: false };
+}
+
+/** What is decided about a sweep as a whole. */
+export const SWEEP_SECTION: SectionSpec = { title: 'Sweep', fields: SWEEP };
 
 /** Shown beside the losses, as part of them. */
 const WITH_LOSSES: ReadonlySet<string> = new Set(['training.loss_weights']);

@@ -8,18 +8,15 @@ import {
   lossRow,
   type LossType,
   OPTION_PATHS,
-  optionChoices,
-  optionKind,
   type OptionPath,
   optionProblem,
-  numbersText,
-  parseNumbers,
-  parseTargetModules,
   type PlanOptions,
   type RunnerOptions,
   type TrainingOptions,
 } from '../../core/options/index.js';
-import { formatOption, sentence } from '../../format.js';
+import { sentence } from '../../format.js';
+import { parseText, textOf } from './option-text.js';
+import { readSeveral, type SweepDraft, sweepOf, variants } from './sweep-draft.js';
 
 /** The options of a run, as `run.json` groups them. */
 export interface LaunchOptions {
@@ -33,9 +30,11 @@ export type Values = Readonly<Record<string, string>>;
 
 /** What the texts mean, and what is wrong with them by field. */
 export interface ReadDraft {
-  /** Undefined while an option is invalid. */
+  /** Undefined while an option is invalid. Of several values the first. */
   readonly options: LaunchOptions | undefined;
   readonly problems: Readonly<Record<string, string>>;
+  /** The runs that several values come to; undefined where one run is being set up, or something is wrong. */
+  readonly sweep?: SweepDraft | undefined;
 }
 
 /** Options as the texts of their fields. */
@@ -48,77 +47,44 @@ function valueOf(options: LaunchOptions, option: OptionPath): unknown {
   return (options[group] as unknown as Readonly<Record<string, unknown>>)[name];
 }
 
-function textOf(value: unknown, option: OptionPath): string {
-  if (optionKind(option) === 'numbers') return numbersText(value);
-  if (typeof value === 'boolean') return String(value);
-  if (typeof value === 'string' || typeof value === 'number') return formatOption(value);
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return value.map(String).join(', ');
-  return JSON.stringify(value);
+const KNOWN = new WeakMap<Values, ReadDraft>();
+
+/** Reads the fields' texts by the rules of `run.json`, contradictions between options included, in every run of a sweep. */
+export function readDraft(values: Values): ReadDraft {
+  // Asked often, of the same texts.
+  const known = KNOWN.get(values);
+  if (known !== undefined) return known;
+  const read = readTexts(values);
+  KNOWN.set(values, read);
+  return read;
 }
 
-/** Reads the fields' texts by the rules of `run.json`, contradictions between options included. */
-export function readDraft(values: Values): ReadDraft {
-  const problems: Record<string, string> = {};
+function readTexts(values: Values): ReadDraft {
+  const { several, problems: wrong } = readSeveral(values);
+  const problems: Record<string, string> = { ...wrong };
   const groups: Record<string, Record<string, unknown>> = { plan: {}, training: {}, runner: {} };
   for (const option of OPTION_PATHS) {
-    const value = parseText(option, values[option] ?? '');
+    const [group, name] = option.split('.') as [string, string];
+    const items = several.get(option);
+    const value = items === undefined ? parseText(option, values[option] ?? '') : items[0];
+    groups[group]![name] = value;
+    if (items !== undefined) continue;
     const problem = optionProblem(option, value);
     if (problem !== undefined) problems[option] = sentence(problem);
-    const [group, name] = option.split('.') as [string, string];
-    groups[group]![name] = value;
   }
   if (Object.keys(problems).length > 0) return { options: undefined, problems };
   const options = groups as unknown as LaunchOptions;
+  const hasEvaluation = (values['evalDataset'] ?? '').trim() !== '';
   try {
-    checkOptions(options, (values['evalDataset'] ?? '').trim() !== '' || options.plan.eval_fraction > 0);
+    const sweep = sweepOf(values, options, several, hasEvaluation);
+    if (sweep === undefined) checkOptions(options, hasEvaluation || options.plan.eval_fraction > 0);
+    return { options, problems, ...(sweep && { sweep }) };
   } catch (error) {
     if (!(error instanceof WishboneError)) throw error;
     // Weights have no field of their own.
     const field = error.where === 'training.loss_weights' ? 'training.loss_type' : error.where;
     return { options: undefined, problems: { [field]: `${sentence(error.what)}: ${error.advice}` } };
   }
-  return { options, problems };
-}
-
-/** What somebody typed, as far as it is what the option wants: else the text itself, for the message. */
-export function parseText(option: OptionPath, text: string): unknown {
-  const typed = text.trim();
-  switch (optionKind(option)) {
-    case 'number':
-      return numberOr(typed);
-    case 'numbers':
-      return parseNumbers(typed);
-    case 'flag':
-      return typed === 'true' ? true : typed === 'false' ? false : typed;
-    case 'list':
-      return parseList(option, typed);
-    case 'map':
-      return typed === '' ? {} : parseJson(typed);
-    default:
-      return typed;
-  }
-}
-
-function parseList(option: OptionPath, typed: string): unknown {
-  if (typed.startsWith('[') || typed.startsWith('{')) return parseJson(typed);
-  if (option === 'training.lora_target_modules') return parseTargetModules(typed);
-  const words = typed === '' ? [] : typed.split(',').map((word) => word.trim());
-  if (optionChoices(option) === undefined) return words.map(numberOr);
-  return words.length === 1 ? words[0] : words;
-}
-
-/** The text itself when it is no JSON. */
-function parseJson(typed: string): unknown {
-  try {
-    return JSON.parse(typed) as unknown;
-  } catch {
-    return typed;
-  }
-}
-
-function numberOr(text: string): number | string {
-  const number = Number(text);
-  return text === '' || Number.isNaN(number) ? text : number;
 }
 
 /** What of the fields decides which learning rate suits, as far as it can be read. */
@@ -127,8 +93,13 @@ export function rateOptions(values: Values): Pick<TrainingOptions, 'loss_type' |
   return { loss_type: losses, use_peft: values['training.use_peft'] === 'true' };
 }
 
-/** Options that do nothing for these losses: shown only where somebody changed them. */
+/** Options that do nothing for these losses, or for any of them: shown only where somebody changed them. */
 export function idleFields(values: Values): string[] {
+  const [first = [], ...others] = variants(values).map(idleIn);
+  return first.filter((field) => others.every((idle) => idle.includes(field)));
+}
+
+function idleIn(values: Values): string[] {
   const losses = (values['training.loss_type'] ?? '').split(',').map((loss) => loss.trim()) as LossType[];
   const compares = losses.some((loss) => lossRow(loss)?.reference !== false);
   const wsd = values['training.lr_scheduler_type'] === 'warmup_stable_decay';

@@ -4,32 +4,20 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { SHARED_FILE, writeFileAtomically } from '../../core/files/atomic-file.js';
+import { commandLineFile, commandLineVariables } from '../command-line.js';
 
 /** Opens a terminal in which `wishbone` is the command line that came with this extension. */
-export async function openTerminal({ extensionPath, globalStorageUri }: vscode.ExtensionContext): Promise<void> {
+export async function openTerminal({ extensionPath, extensionUri, globalStorageUri }: vscode.ExtensionContext): Promise<void> {
   const bin = path.join(globalStorageUri.fsPath, 'bin');
-  await makeCommand(bin, path.join(extensionPath, 'dist', 'cli.js'));
+  await makeCommand(bin, commandLineFile(extensionUri));
   const terminal = vscode.window.createTerminal({
     name: 'Wishbone',
     iconPath: vscode.Uri.joinPath(vscode.Uri.file(extensionPath), 'media', 'wishbone.svg'),
     // Before all else: a shell's own start-up appends to what it is given.
-    env: { PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`, ...environment() },
+    env: { PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`, ...commandLineVariables() },
     message: 'Try wishbone --help. wishbone check, plan and train take a preference file or a run config.',
   });
   terminal.show();
-}
-
-/** What runners of this window are told, those of the terminal are told too. */
-function environment(): Record<string, string> {
-  const known = ['WISHBONE_CUBLASLT', 'WISHBONE_RUNNER'].flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined || value === '' ? [] : [[name, value] as const];
-  });
-  const runner = vscode.workspace.getConfiguration('wishbone').get<unknown>('runner.path');
-  return {
-    ...Object.fromEntries(known),
-    ...(typeof runner === 'string' && runner.trim() !== '' ? { WISHBONE_RUNNER: runner.trim() } : {}),
-  };
 }
 
 /** A script called `wishbone`. It runs with this process's own Node: there need not be another. */

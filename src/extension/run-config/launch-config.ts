@@ -1,8 +1,5 @@
-import path from 'node:path';
-
 import * as vscode from 'vscode';
 
-import { WishboneError } from '../../core/errors.js';
 import { CONFIG_SUFFIX, isConfigFile, readConfigFile } from '../../core/config-file/index.js';
 import { EXCLUDED } from '../datasets/find-datasets.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
@@ -24,12 +21,7 @@ export async function launchConfigFile(forms: LaunchPanels, given: unknown): Pro
   // What counts is what stands in the editor.
   const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
   if (open?.isDirty && !(await open.save())) return;
-  const config = await readConfigFile(uri.fsPath);
-  if (config.sweep !== undefined) {
-    const advice = `run \`wishbone sweep ${path.basename(uri.fsPath)}\` in a terminal (Wishbone: Open Terminal with Wishbone)`;
-    throw new WishboneError('the run config is of several runs', config.where('sweep'), advice);
-  }
-  await forms.launchConfig(config);
+  await forms.launchConfig(await readConfigFile(uri.fsPath));
 }
 
 function configOfEditor(): vscode.Uri | undefined {

@@ -47,7 +47,7 @@ async function removed({ folder }: RunListing, useTrash: boolean): Promise<void>
   await vscode.workspace.fs.delete(vscode.Uri.file(folder), { recursive: true, useTrash });
 }
 
-/** Remote machines and browsers have none. */
-function hasTrash(): boolean {
+/** Whether there is a trash: remote machines and browsers have none. */
+export function hasTrash(): boolean {
   return vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop;
 }

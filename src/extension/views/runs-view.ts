@@ -7,6 +7,11 @@ import { plural } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
 import type { RunCatalog } from '../runs/run-catalog.js';
+import { sweepProgress, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
+import type { SweepCatalog, SweepListing } from '../sweeps/sweep-catalog.js';
+import type { KnownSweep } from '../sweeps/sweep-commands.js';
+import { sweepItem, TRIAL_ICONS, trialState, waitingItem } from './sweep-items.js';
+import { trialDescription } from '../sweeps/sweep-text.js';
 import { askForFilter } from './filter-input.js';
 import { matchesFilter, parseFilter, type RunSort, sortedListings, SORTS } from './run-filter.js';
 import { tooltipTable } from './tooltip.js';
@@ -31,7 +36,25 @@ export interface RunNode {
   listing: RunListing;
 }
 
-export type RunsViewNode = DatasetGroup | RunNode;
+/** A sweep, with its runs below it. */
+export interface SweepNode {
+  readonly kind: 'sweep';
+  readonly sweep: SweepListing;
+  /** Undefined for one that cannot be read. */
+  readonly progress: SweepProgress | undefined;
+  readonly runs: readonly TrialNode[];
+}
+
+/** A run of a sweep, begun or not. */
+export interface TrialNode {
+  readonly kind: 'trial';
+  readonly sweepFile: string;
+  readonly trial: TrialProgress;
+  readonly folder: string | undefined;
+  listing: RunListing | undefined;
+}
+
+export type RunsViewNode = DatasetGroup | RunNode | SweepNode | TrialNode;
 
 const STATE_COLORS: Readonly<Partial<Record<RunState, string>>> = {
   queued: 'charts.yellow',
@@ -43,12 +66,12 @@ const STATE_COLORS: Readonly<Partial<Record<RunState, string>>> = {
   crashed: 'charts.red',
 };
 
-/** The Runs view: the workspace's runs, those of one dataset together, in an order and as far as a filter says. */
+/** The Runs view: the workspace's sweeps with their runs, and its other runs, those of one dataset together, in an order and as far as a filter says. */
 export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<RunsViewNode | undefined>();
   readonly #disposables: vscode.Disposable[] = [this.#changed];
-  readonly #nodes = new Map<string, RunNode>();
-  readonly #stale = new Set<RunNode>();
+  readonly #nodes = new Map<string, RunNode | TrialNode>();
+  readonly #stale = new Set<RunNode | TrialNode>();
   #redraw: NodeJS.Timeout | undefined;
   readonly tree: vscode.TreeView<RunsViewNode>;
   readonly onDidChangeTreeData = this.#changed.event;
@@ -57,6 +80,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
 
   constructor(
     readonly catalog: RunCatalog,
+    readonly sweeps: SweepCatalog,
     readonly memory: vscode.Memento,
   ) {
     this.#filter = memory.get<string>(FILTER_KEY, '');
@@ -73,8 +97,11 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       // Whatever was missed meanwhile: on some file systems nobody tells of changes.
       this.tree.onDidChangeVisibility(({ visible }) => {
         if (visible) void catalog.refresh();
+        sweeps.follow(visible);
       }),
+      sweeps.onDidChange(() => this.#changed.fire(undefined)),
     );
+    sweeps.follow(this.tree.visible);
   }
 
   dispose(): void {
@@ -124,7 +151,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   }
 
   async getChildren(node?: RunsViewNode): Promise<RunsViewNode[]> {
-    if (node?.kind === 'group') return node.runs;
+    if (node?.kind === 'group' || node?.kind === 'sweep') return [...node.runs];
     if (node !== undefined) return [];
     const groups = new Map<string, DatasetGroup>();
     const all = await this.catalog.all();
@@ -134,12 +161,19 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       this.#sort,
     );
     this.#tell(listings.length, all.length);
-    const nodes = listings.map((listing): RunNode => {
-      const known = this.#nodes.get(listing.folder);
-      if (known !== undefined) known.listing = listing;
-      return known ?? { kind: 'run', folder: listing.folder, listing };
-    });
+    const sweeps = this.#sweepNodes(await this.known(), listings);
+    const trials = sweeps.flatMap(({ runs }) => runs);
+    const inSweeps = new Set(trials.map(({ folder }) => folder));
+    const nodes = listings
+      .filter(({ folder }) => !inSweeps.has(folder))
+      .map((listing): RunNode => {
+        const known = this.#nodes.get(listing.folder);
+        if (known?.kind !== 'run') return { kind: 'run', folder: listing.folder, listing };
+        known.listing = listing;
+        return known;
+      });
     this.#nodes.clear();
+    for (const trial of trials) if (trial.folder !== undefined) this.#nodes.set(trial.folder, trial);
     for (const run of nodes) {
       this.#nodes.set(run.folder, run);
       const dataset = run.listing.problem === undefined ? run.listing.config.dataset.path : '';
@@ -147,11 +181,55 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       groups.set(dataset, group);
       group.runs.push(run);
     }
-    return [...groups.values()];
+    return [...sweeps, ...groups.values()];
+  }
+
+  /** All sweeps of the workspace, those at work first. */
+  async known(): Promise<KnownSweep[]> {
+    const [all, sweeps] = await Promise.all([this.catalog.all(), this.sweeps.all()]);
+    const states = new Map(all.map((listing) => [listing.folder, listing.problem === undefined ? listing.state : undefined]));
+    const known = sweeps.map((sweep): KnownSweep => {
+      const progress = sweep.problem === undefined ? sweepProgress(sweep.record, (folder) => states.get(folder)) : undefined;
+      return { sweep, progress };
+    });
+    const rank = ({ sweep }: KnownSweep): number => (sweep.problem === undefined && sweep.isAtWork ? 0 : 1);
+    return known.sort((a, b) => rank(a) - rank(b));
+  }
+
+  /** Brings a sweep into view. @param file its record */
+  async reveal(file: string): Promise<void> {
+    await this.sweeps.refresh();
+    const node = (await this.getChildren()).find((each) => each.kind === 'sweep' && each.sweep.file === file);
+    // A filter may leave it out.
+    if (node === undefined) await vscode.commands.executeCommand('wishbone.runs.focus');
+    else await this.tree.reveal(node, { select: true, focus: true, expand: true });
+  }
+
+  /** With a filter, sweeps have only the runs that it lets through. */
+  #sweepNodes(known: readonly KnownSweep[], listings: readonly RunListing[]): SweepNode[] {
+    const shown = new Map(listings.map((listing) => [listing.folder, listing]));
+    const isFiltered = this.#filter.trim() !== '';
+    const nodes = known.map(({ sweep, progress }): SweepNode => {
+      const runs = (progress?.trials ?? []).map((trial): TrialNode => {
+        const listing = trial.folder === undefined ? undefined : shown.get(trial.folder);
+        return { kind: 'trial', sweepFile: sweep.file, trial, folder: listing?.folder, listing };
+      });
+      return { kind: 'sweep', sweep, progress, runs: isFiltered ? runs.filter(({ listing }) => listing !== undefined) : runs };
+    });
+    return isFiltered ? nodes.filter(({ runs }) => runs.length > 0) : nodes;
   }
 
   getTreeItem(node: RunsViewNode): vscode.TreeItem {
-    return node.kind === 'group' ? groupItem(node) : runItem(node);
+    switch (node.kind) {
+      case 'group':
+        return groupItem(node);
+      case 'sweep':
+        return sweepItem(node.sweep, node.progress);
+      case 'trial':
+        return trialItem(node);
+      case 'run':
+        return runItem(node);
+    }
   }
 
   getParent(): undefined {
@@ -186,7 +264,21 @@ function groupItem({ dataset, runs }: DatasetGroup): vscode.TreeItem {
   return item;
 }
 
-function runItem({ folder, listing }: RunNode): vscode.TreeItem {
+function trialItem({ sweepFile, trial, folder, listing }: TrialNode): vscode.TreeItem {
+  if (folder === undefined || listing === undefined) return waitingItem(sweepFile, trial);
+  const plain = listing.problem === undefined ? { ...listing, tags: [] } : listing;
+  const item = runItem({ folder, listing: plain });
+  item.label = trial.name === '' ? item.label! : trial.name;
+  const told = trial.state === 'finished' || trial.state === 'working' ? [] : [trialDescription(trial)];
+  item.description = [...told, item.description].join(' · ');
+  const icon = TRIAL_ICONS[trial.state];
+  if (icon !== undefined) item.iconPath = icon;
+  // Before what the run itself is: menus ask how it begins and ends.
+  item.contextValue = item.contextValue?.replace(/^run\.(\w+)/, `run.$1.${trialState(trial)}`) ?? '';
+  return item;
+}
+
+function runItem({ folder, listing }: Pick<RunNode, 'folder' | 'listing'>): vscode.TreeItem {
   const item = new vscode.TreeItem(
     runLabel(listing.problem === undefined ? listing.config.name : path.basename(folder)),
     vscode.TreeItemCollapsibleState.None,

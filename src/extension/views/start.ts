@@ -13,6 +13,9 @@ import { RunCommands } from '../runs/run-commands.js';
 import type { RunStore } from '../runs/run-store.js';
 import { startRunsTable } from '../panels/runs/start.js';
 import { startTry } from '../panels/try/start.js';
+import { SweepCatalog } from '../sweeps/sweep-catalog.js';
+import { SweepCommands } from '../sweeps/sweep-commands.js';
+import type { SweepStarter } from '../sweeps/sweep-starter.js';
 import type { DatasetSummaries } from '../datasets/summaries.js';
 import { DatasetsView } from './datasets-view.js';
 import { DevicesView } from './devices-view.js';
@@ -27,17 +30,25 @@ export function startViews(
   actions: RunActions,
   panels: RunPanels,
   forms: LaunchPanels,
+  sweeper: SweepStarter,
   judge: JudgeCompletions,
   summaries: DatasetSummaries,
   problems: Problems,
 ): vscode.Disposable {
   const catalog = new RunCatalog(store, problems);
   const runs = new RunCommands(catalog, actions, panels);
-  const runsView = new RunsView(catalog, context.workspaceState);
+  const sweeps = new SweepCatalog(store, problems);
+  const runsView = new RunsView(catalog, sweeps, context.workspaceState);
+  const ofSweeps = new SweepCommands(
+    sweeper,
+    () => runsView.known(),
+    () => sweeps.refresh(),
+  );
   const datasets = new DatasetsView(summaries, problems);
   const devices = new DevicesView(problems);
   return vscode.Disposable.from(
     catalog,
+    sweeps,
     runsView,
     datasets,
     devices,
@@ -46,6 +57,17 @@ export function startViews(
     problems.command('wishbone.renameRun', (item) => runs.rename(item)),
     problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
     problems.command('wishbone.stopRun', (item, selection) => runs.stop(item, selection)),
+    problems.command('wishbone.showSweep', async (file) => {
+      if (typeof file === 'string') await runsView.reveal(file);
+    }),
+    problems.command('wishbone.showSweepTable', (item) => ofSweeps.showTable(item)),
+    problems.command('wishbone.pauseSweep', (item) => ofSweeps.pause(item)),
+    problems.command('wishbone.resumeSweep', (item) => ofSweeps.resume(item)),
+    problems.command('wishbone.retrySweep', (item) => ofSweeps.retry(item)),
+    problems.command('wishbone.skipTrial', (item, selection) => ofSweeps.skip(item, selection)),
+    problems.command('wishbone.firstTrial', (item, selection) => ofSweeps.first(item, selection)),
+    problems.command('wishbone.openSweepConfig', (item) => ofSweeps.openConfig(item)),
+    problems.command('wishbone.forgetSweep', (item) => ofSweeps.forget(item)),
     problems.command('wishbone.filterRuns', () => runsView.filter()),
     problems.command('wishbone.clearRunFilter', () => runsView.clearFilter()),
     problems.command('wishbone.sortRuns', () => runsView.sort()),
@@ -75,7 +97,10 @@ export function startViews(
     problems.command('wishbone.pushRun', (item) => runs.push(item)),
     problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
     problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
-    problems.command('wishbone.refreshRuns', () => catalog.refresh()),
+    problems.command('wishbone.refreshRuns', async () => {
+      await sweeps.refresh();
+      await catalog.refresh();
+    }),
     problems.command('wishbone.refreshDatasets', () => datasets.refresh()),
     problems.command('wishbone.refreshDevices', async () => devices.refresh()),
     problems.command('wishbone.getStarted', async () => {

@@ -20,7 +20,6 @@ const TYPE_ONLY: readonly (readonly string[])[] = [
   ['src/extension/panels/plan/plan-panel.ts', 'src/extension/panels/plan/plan-panels.ts'],
   ['src/extension/panels/run/run-panel.ts', 'src/extension/panels/run/run-panels.ts'],
   ['webview/run/board.ts', 'webview/run/gestures.ts'],
-  ['webview/ui/devices.ts', 'webview/ui/field.ts', 'webview/ui/losses.ts', 'webview/ui/paths.ts', 'webview/ui/rows.ts'],
 ];
 
 test('no file is loaded in a circle', () => {

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import { DEFAULT_RUNNER, optionProblem, PRESETS } from '../../../src/core/options/index.js';
-import { idleFields, optionTexts, parseText, readDraft, resolvePath } from '../../../src/extension/draft/read-draft.js';
+import { parseText } from '../../../src/extension/draft/option-text.js';
+import { idleFields, optionTexts, readDraft, resolvePath } from '../../../src/extension/draft/read-draft.js';
 import { OPTION_PATHS } from '../../../src/core/options/index.js';
 import { formSections } from '../../../src/extension/draft/fields.js';
 

@@ -1,7 +1,10 @@
 // What the tests of the transport ask, in a thread or in a process: whichever this was started as.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { BadRowError, ExitCode, WishboneError } from '../../../src/core/errors.js';
+import { liftedLimit } from '../../../src/core/transport/hard-limit.js';
 import { Moved, processChannel, serve, threadChannel } from '../../../src/core/transport/index.js';
 
 export interface TestCalls {
@@ -20,6 +23,8 @@ export interface TestCalls {
   fill(nothing: null): never;
   /** Takes so many bytes at once. */
   take(bytes: number): number;
+  /** Its own limit on data, that of a child, and that of one with {@link liftedLimit}: as `/proc` has them. */
+  limits(nothing: null): readonly string[];
   pid(nothing: null): number;
   shout(text: string): void;
 }
@@ -65,6 +70,14 @@ const teller = serve<TestCalls, TestEvents>(isMainThread ? processChannel() : th
     for (;;) all.push(Array.from({ length: 100_000 }, (_, i) => i));
   },
   take: (bytes) => Buffer.alloc(bytes, 1).length,
+  limits: () => {
+    const soft = (text: string): string => /^Max data size\s+(\S+)/m.exec(text)?.[1] ?? '';
+    const child = (...before: readonly string[]): string => {
+      const [file, ...args] = [...before, 'cat', '/proc/self/limits'];
+      return soft(execFileSync(file!, args, { encoding: 'utf8' }));
+    };
+    return [soft(readFileSync('/proc/self/limits', 'utf8')), child(), child(...liftedLimit())];
+  },
   pid: () => process.pid,
   shout: (text) => {
     if (text === '') throw new Error('nothing to shout');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { BadRowError, ExitCode, WishboneError } from '../../../src/core/errors.js';
@@ -136,6 +137,15 @@ test('a process gets no more memory than it may have, however fast it takes it',
   // More at once than is left: there is no time in which anybody could look.
   await assert.rejects((await start()).call('take', 4 * 2 ** 30), (error) => error instanceof ProcessEnded && error.isOutOfMemory);
   await assert.rejects((await start()).call('fill', null), (error) => error instanceof ProcessEnded && error.isOutOfMemory);
+});
+
+test('a limited process starts the runner without its limit', { skip: hardLimit(1).length === 0 }, async (t) => {
+  const limits = { memory: 200 * 2 ** 20, busy: 60 };
+  const asked = new Client<TestCalls>(startProcess(await bundled(t, 'served.ts'), { limits }));
+  t.after(() => asked.end());
+  const limit = String((200 + 1024) * 2 ** 20);
+  const own = /^Max data size\s+\S+\s+(\S+)/m.exec(await readFile('/proc/self/limits', 'utf8'))![1];
+  assert.deepEqual(await asked.call('limits', null), [limit, limit, own]);
 });
 
 test('a process that hangs does not outlive the one that started it', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { formSections } from '../../../src/extension/draft/fields.js';
+import { formSections, SWEEP_SECTION } from '../../../src/extension/draft/fields.js';
 import { forecastView } from '../../../src/extension/panels/launch/forecast-view.js';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
 import type { PlanSummary } from '../../../src/core/prepare/index.js';
@@ -22,6 +22,14 @@ const STATE = {
   blocked: '',
   trusted: true,
   starting: false,
+  sweep: {
+    on: true,
+    several: ['training.beta'],
+    title: '2 runs',
+    varied: [{ field: 'training.beta', label: 'Beta', values: '0.1, 0.3' }],
+    text: '',
+    actions: [{ label: 'Remove the list', field: 'sweep.runs', value: '' }],
+  },
 };
 
 test('what the page may ask, and nothing else', () => {
@@ -36,6 +44,8 @@ test('what the page may ask, and nothing else', () => {
     { type: 'cancel-download' },
     { type: 'ask-again', field: 'model' },
     { type: 'open-page', field: 'model' },
+    { type: 'sweep', on: true },
+    { type: 'several', field: 'training.beta', on: false },
   ]) {
     assert.deepEqual(readLaunchPageMessage(message), message);
   }
@@ -50,13 +60,20 @@ test('what the page may ask, and nothing else', () => {
     { type: 'choose', field: 'model', index: -1 },
     { type: 'open-page' },
     { type: 'ask-again', field: 1 },
+    { type: 'sweep' },
+    { type: 'several', field: 'training.beta', on: 'yes' },
   ]) {
     assert.equal(readLaunchPageMessage(bad), undefined);
   }
 });
 
 test('what the host sends is understood, and what is malformed is not', () => {
-  const form = { title: 'Launch Run', presets: [{ id: 'a', label: 'A', description: '' }], sections: formSections([]) };
+  const form = {
+    title: 'Launch Run',
+    presets: [{ id: 'a', label: 'A', description: '' }],
+    sections: [...formSections([]), SWEEP_SECTION],
+    several: ['training.beta'],
+  };
   assert.ok(readLaunchHostMessage({ type: 'form', id: 'f', form, values: { dataset: '' } }));
   assert.equal(readLaunchHostMessage({ type: 'form', form, values: {} }), undefined);
   const malformed = { ...form, sections: [{ title: 'x', fields: [{}] }] };

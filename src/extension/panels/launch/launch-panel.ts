@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { checkConfigName, configText } from '../../../core/config-file/index.js';
+import { checkConfigName, type ConfigSettings, configText } from '../../../core/config-file/index.js';
 import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
 import type { ForecastMeans } from '../../../core/forecast/index.js';
@@ -20,17 +20,29 @@ import {
 } from '../../../protocol/launch.js';
 import { type SlurmTarget, TARGETS_SETTING } from '../../../core/slurm/index.js';
 import type { DatasetSummaries } from '../../datasets/summaries.js';
-import { formSections } from '../../draft/fields.js';
+import { formSections, SWEEP_SECTION } from '../../draft/fields.js';
 import { changedOptions, choosePreset, fitted, follow, type Followed, rateNote, rateWarning } from '../../draft/following.js';
 import { isPathField, PATH_FIELDS, pathKind } from '../../draft/look-at.js';
 import { idleFields, readDraft, type Values } from '../../draft/read-draft.js';
 import { RunDraft } from '../../draft/run-draft.js';
+import {
+  canHaveSeveral,
+  firstTexts,
+  HALVING_FIELDS,
+  isSweep,
+  itemsOf,
+  severalOptions,
+  SWEEP_FIELDS,
+  withSeveral,
+} from '../../draft/sweep-draft.js';
 import { Downloads } from '../../hub/downloads.js';
 import { windowHub } from '../../hub/hub-settings.js';
 import type { PathChooser } from '../../paths/path-chooser.js';
 import { CONFIG_FILTERS } from '../../run-config/choose-config.js';
 import type { Runner } from '../../runner/runner.js';
 import type { RunStarter } from '../../runs/run-starter.js';
+import { runCommand } from '../../run-command.js';
+import type { SweepStarter } from '../../sweeps/sweep-starter.js';
 import { errorLine } from '../../error-text.js';
 import { targetsSetting } from '../../settings.js';
 import { manageTrust } from '../../trust.js';
@@ -42,6 +54,7 @@ import { configName, configSettings } from './config-settings.js';
 import { countedText } from '../../views/dataset-text.js';
 import { forecastView } from './forecast-view.js';
 import type { KeptForms } from './kept-forms.js';
+import { sweepView } from './sweep-view.js';
 
 export const LAUNCH: PanelKind<LaunchPageMessage, LaunchPageState> = {
   name: 'launch',
@@ -56,6 +69,7 @@ export interface LaunchContext extends PanelContext {
   readonly paths: PathChooser;
   readonly means: ForecastMeans;
   readonly starter: RunStarter;
+  readonly sweeps: SweepStarter;
   readonly kept: KeptForms;
   readonly summaries: DatasetSummaries;
 }
@@ -113,7 +127,7 @@ export class LaunchPanel implements vscode.Disposable {
       onLooked: (field) => {
         if (field !== 'model') return;
         this.#suit();
-        if (this.#preset !== '') this.#take({ ...this.#followed, values: fitted(this.#draft.values, this.#draft.followed) });
+        if (this.#preset !== '') this.#adapt((form) => ({ ...form, values: fitted(form.values, this.#draft.followed) }));
       },
       onChange: () => this.#changed(),
       onForecast: () => {
@@ -162,6 +176,7 @@ export class LaunchPanel implements vscode.Disposable {
   /** A target that is wrong, or gone. */
   #targetProblems(): Record<string, string> {
     const target = this.#draft.values['target'] ?? '';
+    if (isSweep(this.#draft.values) && target !== '') return { target: 'A sweep runs on this machine' };
     if (this.#targetsFault !== '' && target !== '') return { target: this.#targetsFault };
     return target === '' || this.#targets.some(({ name }) => name === target)
       ? {}
@@ -187,8 +202,12 @@ export class LaunchPanel implements vscode.Disposable {
         return this.#choose(message.field, message.index);
       case 'preset':
         return this.#usePreset(message.id);
+      case 'sweep':
+        return this.#turnSweep(message.on);
+      case 'several':
+        return this.#turnSeveral(message.field, message.on);
       case 'start':
-        return this.#start();
+        return isSweep(this.#draft.values) ? this.#startSweep() : this.#start();
       case 'save-config':
         return this.#saveConfig();
       case 'open-fault': {
@@ -235,15 +254,17 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   #sendAll(): void {
+    const sections = formSections(
+      this.#backends,
+      this.#inUse,
+      this.#targets.map(({ name }) => name),
+    );
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = {
       title: LAUNCH.title,
       presets,
-      sections: formSections(
-        this.#backends,
-        this.#inUse,
-        this.#targets.map(({ name }) => name),
-      ),
+      sections: [...sections, SWEEP_SECTION],
+      several: sections.flatMap(({ fields }) => fields.map(({ id }) => id)).filter(canHaveSeveral),
     };
     this.#send({ type: 'form', id: this.id, form, values: this.#draft.values });
     this.#sendState();
@@ -252,9 +273,38 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   async #typed(field: string, value: string): Promise<void> {
+    // Runs one by one come from a config: here they can only be given up.
+    if (field === 'sweep.runs' && value !== '') return;
     this.#touched.add(field);
     if (field === 'training.learning_rate') this.#own = { ...this.#own, rate: true };
-    await this.#draft.set({ [field]: value });
+    const evaluated = this.#draft.values['training.eval_steps'] ?? '';
+    const isBegun = field === 'sweep.halving' && value === 'true' && this.#draft.values['sweep.rungs'] === '' && Number(evaluated) > 0;
+    await this.#draft.set({
+      ...{ [field]: value },
+      // Found by a search where nothing has several values yet.
+      ...(SWEEP_FIELDS.includes(field) ? { sweep: 'true' } : {}),
+      ...(isBegun ? { 'sweep.rungs': evaluated } : {}),
+    });
+    if (isBegun) this.#send({ type: 'values', values: { 'sweep.rungs': evaluated } });
+  }
+
+  /** Without a sweep, what had several values has its first. */
+  async #turnSweep(on: boolean): Promise<void> {
+    const { values } = this.#draft;
+    await this.#change({ ...(on ? values : { ...firstTexts(values), 'sweep.several': '', 'sweep.runs': '' }), sweep: String(on) });
+  }
+
+  async #turnSeveral(field: string, on: boolean): Promise<void> {
+    if (!isSweep(this.#draft.values)) return;
+    if (field === 'training.learning_rate' && on) this.#own = { ...this.#own, rate: true };
+    this.#touched.add(field);
+    await this.#change(withSeveral(this.#draft.values, field, on));
+  }
+
+  async #change(values: Values): Promise<void> {
+    this.#take({ ...this.#followed, values });
+    this.#suit();
+    this.#draft.changed();
   }
 
   async #choose(field: string, index: number): Promise<void> {
@@ -271,13 +321,23 @@ export class LaunchPanel implements vscode.Disposable {
   #usePreset(id: string): void {
     const preset = presetById(id);
     if (preset === undefined) return;
-    this.#take(choosePreset(this.#followed, preset, this.#draft.followed, DEFAULT_RUNNER));
+    this.#adapt((form) => choosePreset(form, preset, this.#draft.followed, DEFAULT_RUNNER));
     this.#draft.changed();
   }
 
   /** Adapts what the user has not decided to the model. */
   #suit(): void {
-    this.#take(follow(this.#followed, this.#draft.followed, DEFAULT_RUNNER));
+    this.#adapt((form) => follow(form, this.#draft.followed, DEFAULT_RUNNER));
+  }
+
+  /** Takes over what goes by model and preset: worked out as for the first of several values, which stay as they are. */
+  #adapt(work: (form: Followed) => Followed): void {
+    const { values } = this.#draft;
+    const several = severalOptions(values);
+    const { values: next, preset, own } = work({ ...this.#followed, values: firstTexts(values) });
+    const kept = Object.fromEntries(several.map((option) => [option, values[option] ?? '']));
+    const isOwnRate = own.rate || several.includes('training.learning_rate');
+    this.#take({ values: { ...next, ...kept }, preset, own: { ...own, rate: isOwnRate } });
   }
 
   #take({ values, preset, own }: Followed): void {
@@ -294,16 +354,18 @@ export class LaunchPanel implements vscode.Disposable {
 
   #state(): FormState {
     const { values, problems, notes, followed: model, pages } = this.#draft;
-    const changed = changedOptions(this.#followed, model, DEFAULT_RUNNER);
+    const several = severalOptions(values);
+    const first = { ...this.#followed, values: firstTexts(values) };
+    const changed = [...new Set([...changedOptions(first, model, DEFAULT_RUNNER), ...several])];
     const paged = Object.keys(pages);
     return {
       problems,
       quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
       warnings: this.#warnings(problems),
-      notes: { ...notes, ...at('training.learning_rate', rateNote(this.#followed, model)) },
+      notes: { ...notes, ...at('training.learning_rate', rateNote(first, model)) },
       asked: this.#draft.fromHub.filter((field) => problems[field] !== undefined),
       paged,
-      hidden: [...(this.#targets.length === 0 && values['target'] === '' ? ['target'] : []), ...idleFields(values)].filter(
+      hidden: [...(this.#targets.length === 0 && values['target'] === '' ? ['target'] : []), ...this.#idle].filter(
         (field) => !changed.includes(field) && problems[field] === undefined,
       ),
       changed,
@@ -311,25 +373,45 @@ export class LaunchPanel implements vscode.Disposable {
       blocked: this.#blocked(),
       trusted: vscode.workspace.isTrusted,
       starting: this.#starting,
+      sweep: sweepView(values, this.#draft.forecast),
     };
+  }
+
+  /** Fields that do nothing as things are. */
+  get #idle(): readonly string[] {
+    const { values } = this.#draft;
+    const isHalved = values['sweep.halving'] === 'true';
+    return [...idleFields(values), ...(isSweep(values) ? (isHalved ? [] : HALVING_FIELDS) : SWEEP_FIELDS)];
   }
 
   #warnings(problems: Values): Record<string, string> {
     const { values, followed: model } = this.#draft;
-    const rate = problems['training.learning_rate'] === undefined ? rateWarning(values, model) : undefined;
+    const field = 'training.learning_rate';
+    const rates = severalOptions(values).includes(field) ? itemsOf(field, values[field] ?? '') : [values[field] ?? ''];
+    const warnings = rates.map((rate) => rateWarning({ ...firstTexts(values), [field]: rate }, model));
+    const rate = problems[field] === undefined ? warnings.find((warning) => warning !== undefined) : undefined;
     const missed = this.#gpuFault !== '' && values['runner.backend'] !== 'cpu';
     const gpu = missed ? `The GPU cannot be used yet: ${this.#gpuFault}. Run Wishbone: Set Up GPU…` : undefined;
     return { ...at('training.learning_rate', rate), ...at('runner.backend', gpu) };
   }
 
   #blocked(): string {
-    if (!vscode.workspace.isTrusted) return 'Starting a run needs a trusted workspace.';
+    const what = isSweep(this.#draft.values) ? 'sweep' : 'run';
+    if (!vscode.workspace.isTrusted) return `Starting a ${what} needs a trusted workspace.`;
     if (runsFolderFor(this.#draft.paths('dataset')[0] ?? '') === undefined) return 'Runs are stored in the open folder. Open one first.';
     if (this.#runnerFault !== '') return this.#runnerFault;
-    if (this.#starting) return this.#downloads.isRunning ? 'The run starts once everything is downloaded.' : 'The run is starting.';
-    if (this.#downloads.isRunning) return 'What the run needs is being downloaded.';
+    if (this.#starting) return this.#downloads.isRunning ? `The ${what} starts once everything is downloaded.` : `The ${what} is starting.`;
+    if (this.#downloads.isRunning) return `What the ${what} needs is being downloaded.`;
     if (this.#draft.forecast.kind === 'failed') return 'The plan cannot be made.';
-    return '';
+    return isSweep(this.#draft.values) ? this.#sweepBlocked() : '';
+  }
+
+  #sweepBlocked(): string {
+    const { values, problems } = this.#draft;
+    if (severalOptions(values).length === 0 && values['sweep.runs'] === '')
+      return 'Give a setting several values: the button is beside its name.';
+    // About all of it, and so about no field.
+    return problems['sweep'] ?? '';
   }
 
   #changed(): void {
@@ -339,6 +421,45 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   async #start(): Promise<void> {
+    await this.#starts(async () => {
+      // As it is now: what was downloaded may have changed it.
+      const { options, model, values, chosen } = this.#draft;
+      if (options === undefined || model === undefined) return false;
+      const name = (values['name'] ?? '').trim();
+      return this.context.starter.start({
+        ...chosen,
+        ...options,
+        model,
+        names: { dataset: this.#draft.names('dataset')[0] ?? '' },
+        name: name === '' ? undefined : name,
+        reportTo: values['reportTo'] ?? '',
+        target: this.#targets.find((each) => each.name === values['target']),
+      });
+    });
+  }
+
+  async #startSweep(): Promise<void> {
+    await this.#starts(async () => {
+      const { values, chosen } = this.#draft;
+      const { sweep } = readDraft(values);
+      const config = this.#config();
+      if (sweep === undefined || config === undefined) return false;
+      await this.context.paths.remember(this.#draft.names('dataset')[0] ?? '', chosen.model);
+      const started = await this.context.sweeps.start({
+        settings: config.settings,
+        file: values['sweep.config'] === '' ? undefined : values['sweep.config'],
+        fileName: configName(config.values),
+        dataset: chosen.dataset[0] ?? '',
+        parallel: sweep.parallel,
+      });
+      if (started === undefined) return false;
+      await runCommand('wishbone.showSweep', started.file);
+      return true;
+    });
+  }
+
+  /** Does what starts, unless something is wrong, with what is missing downloaded first; then the form is done. */
+  async #starts(start: () => Promise<boolean>): Promise<void> {
     const { problems } = this.#draft;
     const isWrong = Object.keys(problems).length > 0;
     if (isWrong && !this.#tried) {
@@ -350,20 +471,8 @@ export class LaunchPanel implements vscode.Disposable {
     this.#sendState();
     try {
       if (this.#draft.missing.length > 0 && !(await this.#download())) return;
-      // As it is now: what was downloaded may have changed it.
-      const { options, model, values, chosen, problems: found } = this.#draft;
-      if (options === undefined || model === undefined || Object.keys(found).length > 0) return;
-      const name = (values['name'] ?? '').trim();
-      const started = await this.context.starter.start({
-        ...chosen,
-        ...options,
-        model,
-        names: { dataset: this.#draft.names('dataset')[0] ?? '' },
-        name: name === '' ? undefined : name,
-        reportTo: values['reportTo'] ?? '',
-        target: this.#targets.find((each) => each.name === values['target']),
-      });
-      if (started) this.page.panel.dispose();
+      if (Object.keys(this.#draft.problems).length > 0) return;
+      if (await start()) this.page.panel.dispose();
     } finally {
       this.#starting = false;
       this.#sendState();
@@ -372,20 +481,27 @@ export class LaunchPanel implements vscode.Disposable {
 
   /** Writes the form as a run config, to a file the user chooses. */
   async #saveConfig(): Promise<void> {
-    const { namedOptions: options, values: texts } = this.#draft;
-    if (options === undefined) {
-      const [[field, what] = ['', '']] = Object.entries(readDraft(texts).problems);
+    const config = this.#config();
+    if (config === undefined) {
+      const [[field, what] = ['', '']] = Object.entries(readDraft(this.#draft.values).problems);
       throw new WishboneError('the form has an invalid field, so it cannot be saved as a config', field, what, ExitCode.usage);
     }
-    const named = Object.fromEntries(PATH_FIELDS.map((field) => [field, this.#draft.name(field)]));
-    const values: Values = { ...texts, ...named };
     const [dataset] = this.#draft.names('dataset').filter((name) => path.isAbsolute(name));
     const begin = firstFolder() ?? (dataset === undefined ? homedir() : path.dirname(dataset));
-    const settings = configSettings(values, options, this.#preset, this.#own.rate);
-    await saveAs(begin, configName(values), CONFIG_FILTERS, (file) => {
+    await saveAs(begin, configName(config.values), CONFIG_FILTERS, (file) => {
       checkConfigName(file);
-      return Buffer.from(configText(settings, path.dirname(file)));
+      return Buffer.from(configText(config.settings, path.dirname(file)));
     });
+  }
+
+  /** The form as a run config, with the texts that it is made of; undefined while an option is invalid. */
+  #config(): { readonly settings: ConfigSettings; readonly values: Values } | undefined {
+    const { namedOptions: options, values: texts } = this.#draft;
+    if (options === undefined) return undefined;
+    const named = Object.fromEntries(PATH_FIELDS.map((field) => [field, this.#draft.name(field)]));
+    const values: Values = { ...texts, ...named };
+    const block = readDraft(texts).sweep?.block;
+    return { values, settings: configSettings(values, options, this.#preset, this.#own.rate, block) };
   }
 
   #sendState(): void {

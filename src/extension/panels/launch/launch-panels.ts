@@ -6,6 +6,7 @@ import type { RunConfig } from '../../../core/run/index.js';
 import type { LaunchHostMessage, LaunchPageMessage, LaunchPageState } from '../../../protocol/launch.js';
 import type { Followed } from '../../draft/following.js';
 import { type LaunchOptions, optionTexts, type Values } from '../../draft/read-draft.js';
+import { NO_SWEEP, sweepTexts } from '../../draft/sweep-draft.js';
 import type { Page } from '../page.js';
 import { Panels } from '../panels.js';
 import { LAUNCH, type LaunchContext, LaunchPanel } from './launch-panel.js';
@@ -50,14 +51,15 @@ export class LaunchPanels implements vscode.Disposable {
     this.#open({ values: { ...values, target, reportTo: reportTo.join(', ') }, preset: '', own: { rate: true, preset: true } });
   }
 
-  /** Opens a form filled from a run config. A missing dataset or model becomes the most likely one. */
+  /** Opens a form filled from a run config, its sweep too. A missing dataset or model becomes the most likely one. */
   async launchConfig(config: ConfigFile): Promise<void> {
     const { name = '', preset = 'standard', dataset: given, evalDataset, model: folder, reportTo = [] } = config;
     const likely = given !== undefined && folder !== undefined ? undefined : await this.#context.paths.likely(given?.[0]);
     const [dataset, model] = [given ?? likely?.dataset, folder ?? likely?.model];
     const values = valuesOf({ dataset, evalDataset, model, options: resolveConfig(config) });
-    const rate = config.training.learning_rate !== undefined;
-    this.#open({ values: { ...values, name, reportTo: reportTo.join(', ') }, preset, own: { rate, preset: true } });
+    const rate = config.training.learning_rate !== undefined || config.sweep?.values?.['training.learning_rate'] !== undefined;
+    const own = { name, reportTo: reportTo.join(', '), ...sweepTexts(config) };
+    this.#open({ values: { ...values, ...own }, preset, own: { rate, preset: true } });
   }
 
   #open(start: Followed): void {
@@ -92,5 +94,6 @@ function valuesOf(of: {
 }): Values {
   const { dataset = '', evalDataset = '', model = '', options } = of;
   const lines = (paths: string | readonly string[]): string => [paths].flat().join('\n');
-  return { name: '', target: '', reportTo: '', dataset: lines(dataset), evalDataset: lines(evalDataset), model, ...optionTexts(options) };
+  const given = { dataset: lines(dataset), evalDataset: lines(evalDataset), model };
+  return { name: '', target: '', reportTo: '', ...NO_SWEEP, ...given, ...optionTexts(options) };
 }

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { type OptionPath, optionProblem, type OptionValue, type PlanOptions } from '../../../core/options/index.js';
 import { formatOption, sentence } from '../../../format.js';
 import type { FieldSpec } from '../../../protocol/form.js';
-import { parseText } from '../../draft/read-draft.js';
+import { parseText } from '../../draft/option-text.js';
 import { formSections } from '../../draft/fields.js';
 import { type Choice, pickFrom, separator } from '../../paths/pick-list.js';
 

@@ -33,6 +33,15 @@ export const RUNS: PanelKind<RunsPageMessage, RunsPageState> = {
 
 /** Where the workspace remembers how the table is looked at. */
 const VIEW_KEY = 'runs.table';
+/** What of the runs is looked at. */
+export type RunsLook = Pick<RunsTableView, 'filter' | 'group'>;
+
+/** Has the table of this workspace look at these runs. */
+export async function keepLook(memory: vscode.Memento, look: RunsLook): Promise<void> {
+  const view = readRunsTableView(memory.get(VIEW_KEY)) ?? DEFAULT_RUNS_VIEW;
+  await memory.update(VIEW_KEY, { ...view, filter: look.filter, group: look.group } satisfies RunsTableView);
+}
+
 /** How often runs that go on are drawn anew at most. */
 const CHANGES_MILLISECONDS = 500;
 
@@ -58,7 +67,7 @@ export class RunsPanel implements vscode.Disposable {
     // Asked for while the page still loads; the catalog keeps the answer.
     context.catalog.all().catch((error: unknown) => context.problems.log(error));
     this.#disposables.push(context.catalog.onDidChange((listing) => this.#onChange(listing)));
-    page.listen({ show: () => this.#show(), answer: (message) => this.#answer(message) });
+    page.listen({ show: () => this.show(), answer: (message) => this.#answer(message) });
   }
 
   dispose(): void {
@@ -67,7 +76,8 @@ export class RunsPanel implements vscode.Disposable {
     this.page.dispose();
   }
 
-  async #show(): Promise<void> {
+  /** Shows all runs, looked at as the workspace has it. */
+  async show(): Promise<void> {
     const view = readRunsTableView(this.context.memory.get(VIEW_KEY)) ?? DEFAULT_RUNS_VIEW;
     this.#send({ type: 'view', view });
     await this.#sendRuns();
