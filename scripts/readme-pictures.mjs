@@ -162,7 +162,7 @@ export const README = {
     async show({ workbench }) {
       await alone(workbench, 'View: Show Explorer');
       await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'draft.jsonl' }).dblclick();
-      await workbench.page.locator('.codelens-decoration a', { hasText: 'Inspect Masks' }).waitFor();
+      await workbench.page.locator('.codelens-decoration', { hasText: /[\d,]+ tokens/ }).waitFor();
       await workbench.page.locator('.part.statusbar [id="status.problems"] a').click();
       await until('the problems are listed', async () => (await workbench.page.locator('.markers-panel .monaco-list-row').count()) > 2);
     },

@@ -113,6 +113,9 @@ export function readers(base, scratch) {
   const parquet = readdirSync(path.join(root, 'test/unit/dataset/parquet'))
     .filter((name) => name.endsWith('.parquet'))
     .map((name) => readFileSync(path.join(root, 'test/unit/dataset/parquet', name)));
+  const arrow = readdirSync(path.join(root, 'test/unit/dataset/arrow'))
+    .filter((name) => name.endsWith('.arrow'))
+    .map((name) => readFileSync(path.join(root, 'test/unit/dataset/arrow', name)));
   const yamls = readdirSync(path.join(root, 'test/fixtures/convert'), { recursive: true })
     .map(String)
     .filter((name) => /\.ya?ml$/.test(name))
@@ -163,6 +166,11 @@ export function readers(base, scratch) {
         const bytes = random.of(parquet);
         return mutateBytes(random, bytes, random.once(2) ? { from: Math.max(0, bytes.length - 600) } : {});
       },
+      read: outcomes,
+    },
+    arrow: {
+      name: place(scratch, 'rows.arrow'),
+      make: (random) => mutateBytes(random, random.of(arrow), random.once(2) ? { from: 0, to: 1500 } : {}),
       read: outcomes,
     },
     gzip: {

@@ -41,7 +41,7 @@ async function checkCommand(files: readonly string[], options: Options): Promise
   const status = new StatusLine();
   const { dataset, evalDataset, model, plan } = await fromHub(await readInput(files, options), status, 'tokenizer');
   const sources = await findSources(dataset ?? [], parseColumns(plan.columns));
-  const evalFiles = evalDataset?.map((file) => path.resolve(file));
+  const evalFiles = evalDataset && (await findSources(evalDataset)).map((source) => source.path);
   const found = await cancellable(async (signal) => {
     const checks: DatasetCheck[] = [];
     for (const source of sources) {

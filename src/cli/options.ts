@@ -100,7 +100,7 @@ function parseList(option: OptionPath, text: string): OptionValue | readonly Opt
 
 /** What every command says of its dataset argument. */
 export const DATASET_HELP =
-  `preference files (${KINDS_TEXT}), wildcards, dataset_info.json#name, or ids of the Hugging Face hub, org/name#split, ` +
+  `preference files (${KINDS_TEXT}), wildcards, folders that datasets saved (folder#split), dataset_info.json#name, or ids of the Hugging Face hub, org/name#split, ` +
   'also with a weight: pairs.jsonl:0.5 (docs/datasets.md); or a run config, *.wishbone.json, whose values flags override';
 
 /** What every command says of `--model`. */

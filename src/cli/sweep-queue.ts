@@ -6,6 +6,7 @@ import { autoBackend, devicesInUse, gpus, gpusOf, runnerBackends, stopRunner } f
 import { isAtWork, listRun, listRuns, type RunListing } from '../core/run/index.js';
 import {
   allot,
+  checkUnchanged,
   type Contender,
   EARLY_TAG,
   evaluationsOf,
@@ -18,6 +19,7 @@ import {
   removeOrder,
   type Rung,
   settingOf,
+  settingsHash,
   type Share,
   type Standing,
   standings,
@@ -92,14 +94,19 @@ export class SweepQueue {
     return this.#isStopped;
   }
 
-  /** Takes over how far the sweep is. Runs that the config no longer has are left alone; new ones come to it. */
+  /**
+   * Takes over how far the sweep is. Runs that the config no longer has are left alone; new ones come to it.
+   *
+   * @throws WishboneError when the record is damaged, or runs were begun with other settings than the config has
+   */
   async open({ retry, skip, first }: { readonly retry?: boolean; readonly skip?: string; readonly first?: string }): Promise<void> {
     const known = await readSweep(this.file);
+    checkUnchanged(known, this.config, this.trials);
     this.#wasBegun = known !== undefined;
     const before = new Map(known?.trials.map((trial) => [trial.name, trial]));
     this.#trials = this.trials.map(({ name }) => {
-      const { folder, skipped, early } = before.get(name) ?? {};
-      if (!retry || skipped === undefined) return { name, folder, skipped, early };
+      const { folder, settings, skipped, early } = before.get(name) ?? {};
+      if (!retry || skipped === undefined) return { name, folder, settings, skipped, early };
       // What failed begins anew.
       return { name };
     });
@@ -327,7 +334,8 @@ export class SweepQueue {
       this.#status.note(`${words}: ${started.problem}`);
       return this.#change(at, { skipped: started.problem });
     }
-    await this.#change(at, { folder: started.folder });
+    const settings = resumed === undefined ? settingsHash(this.config, this.trials[at]!) : this.#trials[at]!.settings;
+    await this.#change(at, { folder: started.folder, settings });
     await tagRun(started.folder, tagOf(this.name));
     this.#looked[at] = await this.#look(started.folder);
     this.#atWork.add(at);

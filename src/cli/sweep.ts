@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { isConfigFile, readConfigFile } from '../core/config-file/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
-import { claimSweep, expandSweep, giveOrder, PASSED_OVER, queueOf, startSweep } from '../core/sweep/index.js';
+import { checkUnchanged, claimSweep, expandSweep, giveOrder, PASSED_OVER, queueOf, readSweep, startSweep } from '../core/sweep/index.js';
 import { Exit } from './exit.js';
 import { figureCells } from './run-text.js';
 import { type Outcome, SweepQueue } from './sweep-queue.js';
@@ -83,7 +83,10 @@ async function sweepCommand(file: string, options: Options): Promise<void> {
     await sweep.open(options);
     return report(sweep, options.json === true, true);
   }
-  if (options.detach) return detach(sweep, options);
+  if (options.detach) {
+    checkUnchanged(await readSweep(sweep.file), config, trials);
+    return detach(sweep, options);
+  }
   const release = await claimSweep(sweep.file);
   try {
     await sweep.open(options);

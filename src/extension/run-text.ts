@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { type Headline, headline } from '../core/history/index.js';
-import type { RunListing, RunState } from '../core/run/index.js';
+import { datasetName, type RunListing, type RunState } from '../core/run/index.js';
 import { type JobStatus, jobText } from '../core/slurm/index.js';
 import { modelName } from '../core/hub/cache.js';
 import { formatCount, formatDuration, formatMetric, formatPercent, formatRate, plural, sentence } from '../format.js';
@@ -62,7 +62,7 @@ export function statusRows({ config, state, history, job }: Watched): [name: str
   const rows: [string, string][] = [
     ['State', STATE_NAMES[state]],
     ...jobRows(job, state),
-    ['Dataset', path.basename(config.dataset.path)],
+    ['Dataset', datasetName(config.dataset)],
     ['Model', modelName(config.model.path)],
   ];
   rows.push(...figureRows(headline(history)));
@@ -156,7 +156,7 @@ export function runRows(listing: Exclude<RunListing, { problem: Error }>): [name
   if (secondsLeft !== undefined && state === 'running') rows.push(['Time left', formatDuration(secondsLeft)]);
   rows.push(...figureRows(figures));
   rows.push(
-    ['Dataset', `${path.basename(config.dataset.path)}, ${plural(config.dataset.pairs, 'pair')}`],
+    ['Dataset', `${datasetName(config.dataset)}, ${plural(config.dataset.pairs, 'pair')}`],
     ['Model', modelName(config.model.path)],
     ['Sharing', config.plan.sharing],
   );
@@ -194,6 +194,6 @@ export function listingText(listing: RunListing): { label: string; description: 
     // A list does not spin.
     label: `${STATE_ICONS[state].replace('~spin', '')} ${config.name}`,
     description: [STATE_NAMES[state], ...progress, ...judged].join(' · '),
-    detail: `${path.basename(config.dataset.path)} (${plural(config.dataset.pairs, 'pair')}) · ${modelName(config.model.path)}`,
+    detail: `${datasetName(config.dataset)} (${plural(config.dataset.pairs, 'pair')}) · ${modelName(config.model.path)}`,
   };
 }

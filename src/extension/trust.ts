@@ -41,5 +41,5 @@ export const NOT_READ = 'models and binary datasets of this workspace are read o
 
 /** Files whose bytes have to be taken apart before there is any text. */
 export function isBinaryDataset(file: string): boolean {
-  return /\.(parquet|gz|zst)$/i.test(file);
+  return /\.(parquet|arrow|gz|zst)$/i.test(file);
 }

@@ -68,6 +68,23 @@ test('tables and compressed files are checked too, by the lines they have', asyn
   assert.deepEqual([unpacked.code, unpacked.report.errors, unpacked.report.warnings], [3, 2, 1]);
 });
 
+/** Written by `datasets` (scripts/fixtures/arrow_values.py). */
+const saved = join(import.meta.dirname, '../unit/dataset/arrow');
+
+test('folders that datasets saved are checked file by file, by their rows', async () => {
+  const { code, report: found } = await report(join(saved, 'splits'), `${join(saved, 'splits')}#test`, '--model', exampleModel);
+  assert.equal(code, 0);
+  assert.deepEqual(
+    found.files.map(({ pairs }) => pairs),
+    [10, 10, 5],
+  );
+  const pictures = await wishbone('check', join(saved, 'pictures'));
+  assert.equal(pictures.code, 3);
+  assert.match(pictures.stdout, /data-00000-of-00001\.arrow, row 2: error: the row has an entry in "image", and only text/);
+  const unnamed = await wishbone('check', join(saved, 'other-splits'));
+  assertOneError(unnamed.stderr, [/several splits, and none is called train/, /other-splits#train_prefs, .*other-splits#test_prefs/]);
+});
+
 test('what cannot be checked at all is one error, as JSON too when JSON was asked for', async (t) => {
   const file = join(await temporaryFolder(t), 'gone.jsonl');
   const { code, stdout, stderr } = await wishbone('check', file, '--json');

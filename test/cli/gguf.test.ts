@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { exportGguf } from '../../src/core/gguf/index.js';
-import { modelOf } from '../support/gguf.js';
+import { modelOf, readGguf } from '../support/gguf.js';
 import { standInHub } from '../support/stand-in-hub.js';
 import { assertOneError } from './one-error.js';
 import { cli, exampleModel, repository, temporaryFolder, wishbone } from './support.js';
@@ -25,7 +25,11 @@ test('a model folder: a GGUF file and a Modelfile beside it, never written over 
   assert.equal(first.stdout.trim(), file);
   assert.equal(
     await readFile(path.join(folder, 'my-model-q4_k_m.Modelfile'), 'utf8'),
-    'FROM ./my-model-q4_k_m.gguf\nPARAMETER stop "<|endoftext|>"\nPARAMETER stop "<|im_end|>"\n',
+    'FROM ./my-model-q4_k_m.gguf\nTEMPLATE """{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n<|im_start|>user\n{{ else }}<|im_start|>user\n{{ end }}' +
+      '{{ range $i, $_ := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}{{ if eq .Role "user" }}{{ .Content }}' +
+      '{{ if $last }}<|im_end|>\n<|im_start|>assistant\n{{ else }}<|im_end|>\n<|im_start|>assistant\n{{ end }}' +
+      '{{ else if eq .Role "assistant" }}{{ .Content }}{{ if not $last }}<|im_end|>\n<|im_start|>user\n{{ end }}{{ end }}{{ end }}"""\n' +
+      'PARAMETER stop "<|endoftext|>"\nPARAMETER stop "<|im_end|>"\n',
   );
   // In threads and without: the same bytes.
   const here = path.join(folder, 'here.gguf');
@@ -48,6 +52,18 @@ test('a model folder: a GGUF file and a Modelfile beside it, never written over 
     'other.Modelfile',
     'other.gguf',
   ]);
+});
+
+test('a name that llama.cpp takes for Phi-3 is changed for any other model, and what Ollama does otherwise is said', async (t) => {
+  const folder = await temporaryFolder(t);
+  const model = path.join(folder, 'my-Phi3-try');
+  await modelOf(fixture('qwen3'), model, 'BF16');
+  const { code, stdout, stderr } = await wishbone('export', model, '--gguf', 'f16', '--json');
+  assert.equal(code, 0, stderr);
+  const { gguf, modelfile, notes } = JSON.parse(stdout) as { gguf: string; modelfile: string; notes: string[] };
+  assert.equal((await readGguf(gguf)).fields.get('general.name')?.value, 'my-Phi 3-try');
+  assert.match(notes[0]!, /YaRN of Qwen3/);
+  assert.ok((await readFile(modelfile, 'utf8')).startsWith(`# ${notes[0]}\nFROM ./my-Phi3-try-f16.gguf\n`));
 });
 
 test('what cannot be written exactly is refused by name, and leaves nothing', async (t) => {

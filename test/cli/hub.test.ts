@@ -12,6 +12,14 @@ import { cli, exampleData, exampleModel, type Outcome, temporaryFolder } from '.
 const rows = readFileSync(exampleData, 'utf8').trim().split('\n').slice(0, 24);
 const model = Object.fromEntries(readdirSync(exampleModel).map((name) => [name, readFileSync(join(exampleModel, name))]));
 
+/** A folder that `datasets` saved, as somebody has uploaded it (scripts/fixtures/arrow_values.py). */
+const folderOfSaved = join(import.meta.dirname, '../unit/dataset/arrow/splits');
+const saved = Object.fromEntries(
+  readdirSync(folderOfSaved, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.includes('.'))
+    .map((name) => [name, readFileSync(join(folderOfSaved, name))]),
+);
+
 interface Setting {
   readonly hub: StandInHub;
   readonly folder: string;
@@ -22,6 +30,7 @@ interface Setting {
 async function begin(t: TestContext): Promise<Setting> {
   const hub = await standInHub([
     { kind: 'model', name: 'wish/tiny-llama', files: { ...model, 'onnx/model.onnx': 'not needed' } },
+    { kind: 'dataset', name: 'wish/saved', files: saved },
     {
       kind: 'dataset',
       name: 'wish/pairs',
@@ -126,4 +135,20 @@ test('what cannot be had is one error, with what helps', async (t) => {
   await refused(['wish/pairs', '--model', 'wish/tiny-llama'], /several splits/, /wish\/pairs#train_prefs, wish\/pairs#test_prefs/);
   await hub.close();
   await refused([exampleData, '--model', 'wish/tiny-llama@v7'], /the hub does not answer/);
+});
+
+test('a dataset that was saved to a folder and uploaded as it is: its Arrow files by split', async (t) => {
+  const { cache, run } = await begin(t);
+  const checked = await run('check', 'wish/saved', 'wish/saved#test', '--json');
+  assert.equal(checked.code, 0, checked.stderr);
+  const { files } = JSON.parse(checked.stdout) as { files: { file: string; pairs: number }[] };
+  assert.deepEqual(
+    files.map(({ file, pairs }) => [file.split('/').slice(-2).join('/'), pairs]),
+    [
+      ['train/data-00000-of-00002.arrow', 10],
+      ['train/data-00001-of-00002.arrow', 10],
+      ['test/data-00000-of-00001.arrow', 5],
+    ],
+  );
+  for (const { file } of files) assert.ok(file.startsWith(cache));
 });

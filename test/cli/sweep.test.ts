@@ -66,6 +66,11 @@ test('a sweep trains a run of each combination, once', async (t) => {
   assert.deepEqual([run.name, run.training.beta, run.plan.seed], ['rates beta=0.3 seed=1', 0.3, 1]);
   const again = await sweep(file);
   assert.deepEqual(again.answer.trials, first.answer.trials, 'nothing is done twice');
+  const longer = { plan: { epochs: 1, batch_size: 8, max_steps: 4 } };
+  await config(folder, { values: { 'training.beta': [0.1, 0.3] }, seeds: [1] }, longer);
+  const other = await wishbone('sweep', file, '--dry-run');
+  assert.notEqual(other.code, 0);
+  assertOneError(other.stderr, [/other settings now .*beta=0\.1 seed=1 and 1 more/]);
   const listed = await wishbone(
     'runs',
     '--runs',

@@ -68,8 +68,14 @@ step('the model is written for llama.cpp and Ollama, and replaced only when that
   await workbench.clearNotifications();
 });
 
-step('the model is uploaded to a private repository, and one that is there is changed only when that is said', async () => {
+/** Of a run with GGUF files, what is uploaded is asked. */
+async function pressUpload(what: 'Model' | 'GGUF files'): Promise<void> {
   await press('Upload to Hub');
+  await workbench.pick(what);
+}
+
+step('the model is uploaded to a private repository, and one that is there is changed only when that is said', async () => {
+  await pressUpload('Model');
   await workbench.type('Upload small one to the Hub', 'wish/small');
   await until('it is uploaded', async () => (await workbench.notifications()).some((text) => text.includes('is uploaded to wish/small')));
   const uploaded = hub.model('wish/small')!;
@@ -77,9 +83,26 @@ step('the model is uploaded to a private repository, and one that is there is ch
   for (const [name, { bytes }] of uploaded.files) assert.ok(!bytes.includes(session.workspace), name);
   await workbench.clearNotifications();
   const commit = hub.commit('model', 'wish/small');
-  await press('Upload to Hub');
+  await pressUpload('Model');
   await workbench.type('Upload small one to the Hub', 'wish/small');
   const dialog = workbench.page.locator('.monaco-dialog-box', { hasText: 'There is a repository wish/small already' });
   await dialog.locator('.monaco-button', { hasText: 'Cancel' }).click();
   assert.equal(hub.commit('model', 'wish/small'), commit);
+});
+
+step('its GGUF files go into a repository of their own, which names the model', async () => {
+  await workbench.clearNotifications();
+  await press('Upload to Hub');
+  const choice = workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'GGUF files' });
+  await choice.waitFor();
+  await workbench.screenshot('hand-on-what');
+  await workbench.pick('GGUF files');
+  await workbench.type('Upload small one to the Hub', 'wish/small-GGUF');
+  await until('they are uploaded', async () =>
+    (await workbench.notifications()).some((text) => text.includes('is uploaded to wish/small-GGUF')),
+  );
+  const { files, isPrivate } = hub.model('wish/small-GGUF')!;
+  assert.equal(isPrivate, true);
+  assert.ok(files.get('small-one-q8_0.gguf')!.isLarge && files.has('small-one-q8_0.Modelfile'));
+  assert.match(files.get('README.md')!.bytes.toString(), /^---\nbase_model: .*\nbase_model_relation: /);
 });

@@ -1,16 +1,18 @@
 // Files that no text editor shows, and the menus that lead from files to what can be done with them.
 
 import assert from 'node:assert/strict';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, cp, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { TextEditor } from './support/editor.js';
+import { LaunchForm } from './support/form.js';
 import { Session } from './support/session.js';
 import { oneAfterAnother } from './support/steps.js';
 import { until, type Workbench } from './support/workbench.js';
 
 const fixtures = resolve(import.meta.dirname, '../fixtures/datasets');
+const arrow = resolve(import.meta.dirname, '../unit/dataset/arrow');
 const step = oneAfterAnother();
 let session: Session;
 let workbench: Workbench;
@@ -43,6 +45,8 @@ before(async () => {
   await put('dpo.yaml', 'beta: 0.1\nmax_length: 512\n');
   await put('notes.txt', 'nothing to train on\n');
   await copyFile(join(fixtures, 'columns/binarized.parquet'), join(session.workspace, 'binarized.parquet'));
+  await copyFile(join(arrow, 'shuffled/data-00000-of-00001.arrow'), join(session.workspace, 'shuffled.arrow'));
+  await cp(join(arrow, 'messages'), join(session.workspace, 'saved-pairs'), { recursive: true });
   await workbench.open(session.url);
 });
 
@@ -114,6 +118,28 @@ step('Parquet opens as rows; a file that is cut off says so', async () => {
   );
 });
 
+step('so does a file of a folder that datasets saved, which the form takes whole', async () => {
+  await workbench.command('View: Close All Editors');
+  await editor.open('data-00000-of-00001.arrow');
+  await lens(/^4 rows, read-only$/);
+  await lens(/^4 pairs · /);
+  await workbench.screenshot('rows-arrow');
+  await workbench.command('View: Close All Editors');
+  const form = new LaunchForm(workbench);
+  await form.open();
+  await (await form.frame()).locator('[data-field="dataset"] vscode-button', { hasText: 'Choose' }).click();
+  const entry = workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'saved-pairs' });
+  await until('the folder is listed', async () => /saved-pairs.*prompt, chosen/.test((await entry.innerText()).replace(/\s+/g, ' ')));
+  assert.equal(await workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: '00000-of-00001' }).count(), 0);
+  await workbench.screenshot('pick-arrow-folder');
+  await workbench.pick('saved-pairs');
+  await until('the form has the folder', async () => /saved-pairs$/.test(await form.value('dataset')));
+  await until('it says what it is', async () => /prompt, chosen/.test(await form.text('dataset')));
+  const figures = await form.figures();
+  assert.equal(figures['Pairs'], '4');
+  await workbench.screenshot('launch-arrow-folder');
+});
+
 const menu = () => workbench.page.locator('.monaco-menu .action-label');
 
 /** What the menu of a file in the explorer offers. */
@@ -138,6 +164,7 @@ step('the menu of a file in the explorer has what can be done with it', async ()
     ['preferences.jsonl', forData],
     ['packed.jsonl.gz', forData],
     ['binarized.parquet', forData],
+    ['shuffled.arrow', forData],
     ['list.json', forData],
     ['package.json', []],
     ['notes.txt', []],

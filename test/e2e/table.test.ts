@@ -46,6 +46,7 @@ before(async () => {
   const deep = `{"prompt": "deep", "chosen": "a", "rejected": "b", "more": ${'['.repeat(3000)}${']'.repeat(3000)}}`;
   await writeFile(file('hostile.jsonl'), `${hostile.map((each) => JSON.stringify(each)).join('\n')}\n${deep}\n{"prompt": \n`);
   await copyFile(join(fixtures, 'good/trl-explicit-messages.parquet'), file('pairs.parquet'));
+  await copyFile(resolve(import.meta.dirname, '../unit/dataset/arrow/shuffled/data-00000-of-00001.arrow'), file('pairs.arrow'));
   await workbench.open(session.url);
   await workbench.page.setViewportSize({ width: 1500, height: 850 });
 });
@@ -212,7 +213,7 @@ step('responses are compared in the diff editor', async () => {
   await workbench.screenshot('table-diff');
 });
 
-step('Parquet and gzip open as tables too, and are not changed', async () => {
+step('Parquet, Arrow and gzip open as tables too, and are not changed', async () => {
   let frame = await open('packed.jsonl.gz');
   await until('all are there', async () => (await status()) === '2,000 pairs');
   await filtered('"question 1999"', '1 of 2,000 pairs');
@@ -228,6 +229,10 @@ step('Parquet and gzip open as tables too, and are not changed', async () => {
   await until('rows are drawn', async () => (await numbers())[0] === '1');
   assert.ok((await column('.prompt'))[0] !== '');
   await workbench.screenshot('table-parquet');
+  frame = await open('pairs.arrow');
+  await until('all are there', async () => (await status()) === '7 pairs');
+  assert.match((await column('.prompt'))[0]!, /^Question \d+\?$/);
+  await workbench.screenshot('table-arrow');
 });
 
 step('rows that mean harm are lines like others', async () => {

@@ -7,7 +7,7 @@ import { type Changed, type Uploads, UploadSide } from './stand-in-uploads.js';
 export interface StandInRepository {
   readonly kind: 'model' | 'dataset';
   readonly name: string;
-  /** By path. Those named by `lfs`, or ending in `.safetensors` or `.parquet`, are kept as large files are. */
+  /** By path. Those named by `lfs`, or ending in `.safetensors`, `.parquet` or `.arrow`, are kept as large files are. */
   readonly files: Readonly<Record<string, Buffer | string>>;
   readonly gated?: boolean;
   readonly isPrivate?: boolean;
@@ -293,7 +293,7 @@ function commitOf(files: ReadonlyMap<string, Kept>): string {
     .digest('hex');
 }
 
-function kept(name: string, content: Buffer | string, isLarge = /\.(safetensors|parquet)$/.test(name)): Kept {
+function kept(name: string, content: Buffer | string, isLarge = /\.(safetensors|parquet|arrow)$/.test(name)): Kept {
   const bytes = Buffer.from(content);
   const oid = gitHash(bytes);
   return { bytes, isLarge, oid, etag: isLarge ? sha256(bytes) : oid };

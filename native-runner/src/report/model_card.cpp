@@ -22,9 +22,24 @@ std::string pinned_name(const std::string& path) {
     return name_of_path(path) + (origin ? "@" + origin->commit : "");
 }
 
-/// `org/name` at its commit, and which of its files; else the file's name.
-std::string data_name(const std::string& path) {
-    const std::string file = "`" + std::filesystem::path(path).filename().string() + "`";
+/// `org/name` at its commit, and which of its files; else the last part of what the data were named by, which may be a folder or
+/// an entry of a list, or their first file's name.
+std::string data_name(const Json& data) {
+    const std::string path = text(data, "path");
+    const auto names = data.find("names");
+    std::string named = path;
+    if (names != data.end() && names->is_array() && names->size() == 1 && names->front().is_string())
+        named = names->front().get<std::string>();
+    std::string shown = std::filesystem::path(named).filename().string();
+    // A weight is no part of the name.
+    const std::size_t colon = shown.rfind(':');
+    if (colon != std::string::npos && colon > 0 &&
+        shown.find_first_not_of("0123456789.", colon + 1) == std::string::npos)
+        shown.resize(colon);
+    // Wildcards say less than a file does.
+    if (hub_origin(path) || shown.find_first_of("*?[{") != std::string::npos)
+        shown = std::filesystem::path(path).filename().string();
+    const std::string file = "`" + shown + "`";
     return hub_origin(path) ? "`" + pinned_name(path) + "`, " + file : file;
 }
 
@@ -51,9 +66,8 @@ void add_data(std::string& card, const Json& run) {
     for (const auto& [field, title] : {std::pair{"dataset", "training"}, {"eval_dataset", "evaluation"}}) {
         const auto data = run.find(field);
         if (data == run.end() || !data->is_object()) continue;
-        card += std::string("| ") + title + " | " + data_name(text(*data, "path")) + " | " +
-                text(*data, "format") + " | " + number(data->value("pairs", Json(0))) + " | `" +
-                text(*data, "sha256") + "` |\n";
+        card += std::string("| ") + title + " | " + data_name(*data) + " | " + text(*data, "format") + " | " +
+                number(data->value("pairs", Json(0))) + " | `" + text(*data, "sha256") + "` |\n";
     }
 }
 

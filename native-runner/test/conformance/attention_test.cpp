@@ -101,7 +101,7 @@ BACKEND_TEST("attention of random trees, shallow and deep") {
 }
 
 BACKEND_TEST("attention of the last rows alone is theirs among all") {
-    for (AttentionShape shape : {shape_of(4, 2, 32), shape_of(8, 2, 64)}) {
+    for (AttentionShape shape : {shape_of(4, 2, 64), shape_of(8, 2, 128)}) {
         for (const std::int64_t window : {0, 40}) {
             shape.window = window;
             shape.first_query = 0;

@@ -171,6 +171,17 @@ TEST_CASE("model card: base, data with hashes, figures of the exported step, set
     CHECK(has("| `loss` | 0.7 | 0.65 |"));
     CHECK(has("\"sharing\": \"tree\""));
     CHECK_FALSE(has("/home/me"));
+    // By the folder or entry that the data were named by, if there is one.
+    const auto shown = [&](const std::string& name) {
+        Json named = run;
+        named["dataset"]["names"] = {name};
+        const std::string text = model_card(named, state, {"some device", false, 1});
+        const std::size_t at = text.find("| training | `");
+        return text.substr(at + 14, text.find('`', at + 14) - at - 14);
+    };
+    CHECK(shown("/home/me/saved#test") == "saved#test");
+    CHECK(shown("/home/me/pairs.jsonl:0.5") == "pairs.jsonl");
+    CHECK(shown("/home/me/*.jsonl") == "pairs.jsonl");
     const std::string adapter = model_card(run, state, {"some device", true, 2});
     CHECK(adapter.find("library_name: peft") != std::string::npos);
     CHECK(adapter.find("| `rewards/margins` | not a number |") != std::string::npos);

@@ -28,7 +28,7 @@ const EVERYTHING: Columns = { used: FORM_COLUMNS, needed: [], all: true };
 
 /**
  * Writes a copy of a dataset without some of its rows, and the rows that are left out into a file beside it. Lines and
- * records stay byte for byte as they are; of a JSON list what is left is as it was; of a Parquet file the rows become JSON
+ * records stay byte for byte as they are; of a JSON list what is left is as it was; of a Parquet or Arrow file the rows become JSON
  * lines. Nothing is overwritten: where there is a file of the name, the new one gets a number.
  *
  * @param rows their numbers from 0, ascending
@@ -37,19 +37,19 @@ const EVERYTHING: Columns = { used: FORM_COLUMNS, needed: [], all: true };
 export async function writeCleanedCopy(file: string, rows: ArrayLike<number>): Promise<CleanedCopy> {
   const { stem: name, kind: named = 'jsonl', packing } = fileKind(file);
   const kind = `.${named}`;
-  const isParquet = (await ByteSource.open(file)).isParquet;
-  const isDocument = !isParquet && (await isJsonDocument(file));
-  const copyKind = isParquet ? '.jsonl' : kind;
-  const rejectedKind = isParquet || isDocument ? '.jsonl' : kind;
+  const isTable = (await ByteSource.open(file)).table !== undefined;
+  const isDocument = !isTable && (await isJsonDocument(file));
+  const copyKind = isTable ? '.jsonl' : kind;
+  const rejectedKind = isTable || isDocument ? '.jsonl' : kind;
   const folder = path.dirname(file);
   // Zstandard is not written.
-  const packed = packing !== undefined && !isParquet ? '.gz' : '';
+  const packed = packing !== undefined && !isTable ? '.gz' : '';
   const copy = await freeName(folder, `${name}.cleaned`, `${copyKind}${packed}`);
   const rejected = await freeName(folder, `${name}.rejected`, `${rejectedKind}${packed}`);
   const gone = new Set(Array.from(rows));
   const total = { rows: 0 };
   const parts = (): AsyncGenerator<Part> =>
-    isParquet ? parquetParts(file, gone, total) : isDocument ? documentParts(file, gone, total) : lineParts(file, gone, total);
+    isTable ? tableParts(file, gone, total) : isDocument ? documentParts(file, gone, total) : lineParts(file, gone, total);
   await written(copy, only(parts(), 'kept'), packed !== '', file);
   if (gone.size >= total.rows) {
     await rm(copy, { force: true });
@@ -129,7 +129,7 @@ async function* documentParts(file: string, gone: ReadonlySet<number>, total: To
   yield { bytes: Buffer.from(text.slice(at)), to: 'kept' };
 }
 
-async function* parquetParts(file: string, gone: ReadonlySet<number>, total: Total): AsyncGenerator<Part> {
+async function* tableParts(file: string, gone: ReadonlySet<number>, total: Total): AsyncGenerator<Part> {
   for await (const row of readRows(await ByteSource.open(file), EVERYTHING)) {
     total.rows++;
     // What is no text cannot be written as JSON; the row is named instead.

@@ -70,7 +70,7 @@ const others = new OtherFiles();
 export async function checkDataset(source: Pick<DatasetSource, 'path' | 'columns'>, options: DatasetCheckOptions): Promise<DatasetCheck> {
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
-  const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && !bytes.isParquet;
+  const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && bytes.table === undefined;
   const { streamAbove = MOST_BYTES } = options;
   if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(file, options);
   if (!isText) return ofRows(source, bytes, options);
@@ -97,14 +97,14 @@ async function ofRows(
   const numbers: number[] = [];
   const unreadable: PlacedProblem[] = [];
   const pace = new Pace(options);
-  const { isParquet } = bytes;
+  const hasLines = bytes.table === undefined;
   let size = 0;
   for await (const row of readRows(bytes, { ...usedColumns(columns), needed: [], texts: isWanted })) {
     const { row: number, line = number + 1 } = row;
     if ('error' in row) {
       const { what, advice } = row.error;
       const check = what.startsWith('not UTF-8') ? 'invalid-utf8' : 'malformed-row';
-      unreadable.push({ check, severity: 'error', what, advice, row: number + 1, ...(isParquet ? {} : { line }) });
+      unreadable.push({ check, severity: 'error', what, advice, row: number + 1, ...(hasLines ? { line } : {}) });
     } else {
       const value = columns === undefined || !isFields(row.value) ? row.value : mapColumns(row.value, columns);
       const text = exactText(value);
@@ -124,7 +124,7 @@ async function ofRows(
     const shown = problem.row ?? problem.at;
     if (shown === undefined) return placed;
     const row = (numbers[shown] as number) + 1;
-    if (!isParquet) return { ...placed, line, ...(problem.row === undefined ? {} : { row }) };
+    if (hasLines) return { ...placed, line, ...(problem.row === undefined ? {} : { row }) };
     // Rows of such a file have no lines; each stood on the line of its number here.
     const what = problem.earlier === undefined ? placed.what : placed.what.replace(/\bline (\d+)/, 'row $1');
     return { ...placed, what, row };

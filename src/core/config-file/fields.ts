@@ -67,7 +67,7 @@ export const TOP_FIELDS = {
   dataset: {
     rule: optional(PATHS),
     help:
-      `preference files (${KINDS_TEXT}), wildcards, entries of dataset_info.json#name, or ids on the Hugging Face hub, ` +
+      `preference files (${KINDS_TEXT}), wildcards, folders that datasets saved (folder#split), entries of dataset_info.json#name, or ids on the Hugging Face hub, ` +
       'org/name@revision#config/split, each also with a weight: pairs.jsonl:0.5',
     path: true,
   },

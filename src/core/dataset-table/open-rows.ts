@@ -39,7 +39,7 @@ const LONGEST_WAIT = 50;
  */
 export async function openRows(file: string, folder?: string): Promise<OpenedRows> {
   const source = await ByteSource.open(file);
-  const isLines = !source.isParquet && separatorOf(file) === undefined && (await beginsWithLine(source));
+  const isLines = source.table === undefined && separatorOf(file) === undefined && (await beginsWithLine(source));
   if (!isLines) return rowsOfSource(await ByteSource.open(file), folder);
   // What looks was read from the beginning.
   const isPacked = await isCompressed(file);

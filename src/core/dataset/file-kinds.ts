@@ -5,15 +5,18 @@ interface Kind {
   readonly packs: boolean;
   /** Of a table in text: what stands between two cells. */
   readonly separator?: ',' | '\t';
+  /** Of a binary table: what its first bytes are, for people. */
+  readonly mark?: string;
 }
 
-/** The kinds of files that preference pairs come in, by the ending of their names. Parquet is told by its first bytes, too. */
+/** The kinds of files that preference pairs come in, by the ending of their names. Parquet and Arrow are told by their first bytes, too. */
 export const FILE_KINDS = {
   jsonl: { packs: true },
   json: { packs: true },
   csv: { packs: true, separator: ',' },
   tsv: { packs: true, separator: '\t' },
-  parquet: { packs: false },
+  parquet: { packs: false, mark: 'Parquet (PAR1)' },
+  arrow: { packs: false, mark: 'Arrow (ARROW1, or a stream)' },
 } as const satisfies Readonly<Record<string, Kind>>;
 export type FileKind = keyof typeof FILE_KINDS;
 
@@ -79,4 +82,10 @@ export function isPlainKind(file: string, ...kinds: readonly FileKind[]): boolea
 export function separatorOf(file: string): ',' | '\t' | undefined {
   const { kind } = fileKind(file);
   return kind === undefined ? undefined : (FILE_KINDS[kind] as Kind).separator;
+}
+
+/** What a binary table begins with, for people; undefined for a file that is none by its name. */
+export function markOf(file: string): string | undefined {
+  const { kind, packing } = fileKind(file);
+  return kind === undefined || packing !== undefined ? undefined : (FILE_KINDS[kind] as Kind).mark;
 }

@@ -2,9 +2,8 @@ import type { WorkOptions } from '../work/progress.js';
 import { Pace } from '../work/pace.js';
 import { exactText } from '../exact-json/index.js';
 import { FORM_COLUMNS } from './forms/index.js';
-import { parquetRowCount } from './parquet-rows.js';
 import type { Row } from './row.js';
-import { readRows } from './rows.js';
+import { readRows, rowCount } from './rows.js';
 import { ByteSource } from './source.js';
 import { UNPAIRED_COLUMNS } from './unpaired.js';
 import { isWanted } from './unread-columns.js';
@@ -58,8 +57,8 @@ export async function firstRows(
     if (isRow) total++;
     if (!isCut && (rows >= most || (rows > 0 && characters + line.length > mostCharacters))) {
       isCut = true;
-      if (source.isParquet) {
-        total = await parquetRowCount(file);
+      if (source.table !== undefined) {
+        total = await rowCount(file, source.table);
         break;
       }
       giveUpAt = performance.now() + patience;
@@ -80,7 +79,7 @@ function joined(lines: readonly string[]): string {
 }
 
 function linesOf(source: ByteSource): AsyncGenerator<string> {
-  return /\.jsonl(\.(gz|zst))?$/i.test(source.file) && !source.isParquet ? ownLines(source) : rowLines(source);
+  return /\.jsonl(\.(gz|zst))?$/i.test(source.file) && source.table === undefined ? ownLines(source) : rowLines(source);
 }
 
 /** Lines as they are; what is no UTF-8 reads as U+FFFD. */
@@ -109,7 +108,7 @@ async function* ownLines(source: ByteSource): AsyncGenerator<string> {
 
 async function* rowLines(source: ByteSource): AsyncGenerator<string> {
   let used: readonly string[] = READ_COLUMNS;
-  if (source.isParquet) {
+  if (source.table !== undefined) {
     // A table of something else is shown too: then all of its columns are.
     const probe = await ByteSource.open(source.file);
     await readRows(probe, { used, needed: [] })
@@ -130,8 +129,8 @@ function lineOf(row: Row): string {
   return `row ${row.row + 1} cannot be read: ${what}; ${advice}`.replace(/\s+/g, ' ');
 }
 
-function hiddenOf({ isParquet, columns }: ByteSource): string[] {
-  if (!isParquet || !columns.some(({ name }) => READ_COLUMNS.includes(name))) return [];
+function hiddenOf({ table, columns }: ByteSource): string[] {
+  if (table === undefined || !columns.some(({ name }) => READ_COLUMNS.includes(name))) return [];
   return columns
     .filter(({ name, kind }) => !READ_COLUMNS.includes(name) && !(kind !== 'other' && isWanted(name, kind === 'nested')))
     .map(({ name }) => name);

@@ -1,5 +1,5 @@
 import { WishboneError } from '../errors.js';
-import { fileKind, isPlainKind, separatorOf } from './file-kinds.js';
+import { fileKind, markOf, separatorOf } from './file-kinds.js';
 
 /** Bytes by which a file is told to be something else: as far as tar's mark. */
 export const HEAD_LENGTH = 512;
@@ -21,14 +21,9 @@ const MARKS: readonly (readonly [mark: string, kind: Kind])[] = [
   ['\x04\x22\x4d\x18', { what: 'lz4-compressed, not plain text', advice: 'unpack it (lz4 -d), or compress it with gzip' }],
   ['7z\xbc\xaf\x27\x1c', { what: 'a 7z archive, not plain text', advice: UNPACK }],
   ['Rar!', { what: 'a RAR archive, not plain text', advice: UNPACK }],
-  ['ARROW1', { what: 'an Arrow (Feather) file, which is not read', advice: convert('pandas.read_feather("pairs.arrow")') }],
-  [
-    '\xff\xff\xff\xff',
-    {
-      what: 'an Arrow stream, the cache format of datasets, which is not read',
-      advice: convert('datasets.Dataset.from_file("pairs.arrow")'),
-    },
-  ],
+  ['ARROW1', { what: 'Arrow, compressed as a whole, which is not read', advice: 'unpack it' }],
+  ['\xff\xff\xff\xff', { what: 'an Arrow stream, compressed as a whole, which is not read', advice: 'unpack it' }],
+  ['FEA1', { what: 'an old Feather file (version 1), which is not read', advice: convert('pandas.read_feather("pairs.feather")') }],
   ['PARE', { what: 'encrypted Parquet, which is not read', advice: 'write it again without encryption' }],
   ['ORC', { what: 'an ORC file, which is not read', advice: convert('pandas.read_orc("pairs.orc")') }],
   ['Obj\x01', { what: 'an Avro file, which is not read', advice: 'write it as Parquet or JSON lines' }],
@@ -53,7 +48,7 @@ export function refuseOtherKinds(head: Buffer, file: string): void {
     const advice = isWorkbook ? 'it is an Excel file: save it as CSV (UTF-8)' : binary.advice;
     throw new WishboneError(`the file is ${binary.what}`, file, advice);
   }
-  const other = page(text) ?? notParquet(text, file) ?? notTable(text, file);
+  const other = page(text) ?? notBinary(text, file) ?? notTable(text, file);
   if (other !== undefined) throw new WishboneError(`the file is ${other.what}`, `${file}:1`, other.advice);
 }
 
@@ -89,11 +84,12 @@ function page(text: string): Kind | undefined {
   return undefined;
 }
 
-/** A file that calls itself Parquet may still hold JSON, and is then read as that. */
-function notParquet(text: string, file: string): Kind | undefined {
-  if (!isPlainKind(file, 'parquet') || /^(?:\xef\xbb\xbf)?\s*[[{]/.test(text) || text.trim() === '') return undefined;
+/** A file that calls itself Parquet or Arrow may still hold JSON, and is then read as that. */
+function notBinary(text: string, file: string): Kind | undefined {
+  const mark = markOf(file);
+  if (mark === undefined || /^(?:\xef\xbb\xbf)?\s*[[{]/.test(text) || text.trim() === '') return undefined;
   return {
-    what: 'named .parquet, but does not begin like Parquet (PAR1)',
+    what: `named .${fileKind(file).kind}, but does not begin like ${mark}`,
     advice: 'download or write it again, or give it the right file name',
   };
 }

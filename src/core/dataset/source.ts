@@ -25,14 +25,14 @@ export class ByteSource {
   bytesRead = 0;
   /** Set by a reader that takes a document in whole and then works through it: the fraction it is through. */
   documentShare: number | undefined;
-  /** Set by the reader of a file that names its columns itself and is not read whole (Parquet). */
+  /** Set by the reader of a file that names its columns itself and is not read whole (Parquet, Arrow). */
   columns: readonly FileColumn[] = [];
 
   private constructor(
     readonly file: string,
     readonly size: number,
-    /** Told by the first bytes. Such a file is not read from start to end: its `chunks` mean nothing. */
-    readonly isParquet: boolean,
+    /** Told by the first bytes; undefined for a file of text. The `chunks` of such a file mean nothing. */
+    readonly table: BinaryTable | undefined,
   ) {}
 
   /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
@@ -44,10 +44,11 @@ export class ByteSource {
       throw cannotRead(file, error);
     }
     if (info.isDirectory()) {
-      throw new WishboneError('the dataset is a folder, not a file', file, `give one file: ${KINDS_TEXT}`);
+      const advice = `give one file: ${KINDS_TEXT}; of folders, one that save_to_disk of datasets wrote`;
+      throw new WishboneError('the dataset is a folder, not a file', file, advice);
     }
     if (info.isFile() && info.size === 0) throw emptyFile(file);
-    return new ByteSource(file, info.size, (await firstBytes(file)) === 'PAR1');
+    return new ByteSource(file, info.size, binaryTable(await firstBytes(file)));
   }
 
   /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end, or `readThrough`. */
@@ -76,6 +77,15 @@ export class ByteSource {
       throw this.#readable(error);
     } finally {
       await raw.return(undefined);
+    }
+  }
+
+  /** The bytes as they lie on disk. */
+  async *rawChunks(highWaterMark: number): AsyncGenerator<Buffer> {
+    try {
+      yield* this.#raw(highWaterMark);
+    } catch (error) {
+      throw this.#readable(error);
     }
   }
 
@@ -132,12 +142,27 @@ function cannotRead(file: string, error: unknown): WishboneError {
   return new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check the file and its disk');
 }
 
-/** The file's first four bytes, one character each. */
+/** A kind of file that is a table and no text: it has rows, but no lines. */
+export type BinaryTable = 'parquet' | 'arrow';
+
+const TABLE_MARKS: readonly (readonly [string, BinaryTable])[] = [
+  ['PAR1', 'parquet'],
+  // Arrow's file format, and a stream, which begins with a message.
+  ['ARROW1', 'arrow'],
+  ['\xff\xff\xff\xff', 'arrow'],
+];
+
+/** The kind of binary table that begins with these bytes, one character each. */
+export function binaryTable(head: string): BinaryTable | undefined {
+  return TABLE_MARKS.find(([mark]) => head.startsWith(mark))?.[1];
+}
+
+/** The file's first six bytes, one character each. */
 async function firstBytes(file: string): Promise<string> {
   try {
     const handle = await openPlain(file);
     try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
       return buffer.toString('latin1', 0, bytesRead);
     } finally {
       await handle.close();

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import type { ColumnMap } from './columns.js';
 import { isDatasetInfo, readDatasetInfo, type DatasetInfo } from './dataset-info.js';
+import { isSavedDict, savedFiles, savedName } from './saved-folder.js';
 
 /** One file of a dataset. */
 export interface DatasetSource extends Partial<Omit<DatasetInfo, 'files'>> {
@@ -21,7 +22,8 @@ type Found = Omit<DatasetSource, 'name'> & { readonly name?: string };
 
 /**
  * The files that a dataset's names mean: a file; a glob (`*`, `**`, `?`, `[…]`, `{…}`), which means all that match, in
- * order; or an entry of LLaMA-Factory's list, `dataset_info.json#name`. Each may end with a weight, `pairs.jsonl:0.5`.
+ * order; an entry of LLaMA-Factory's list, `dataset_info.json#name`; or a folder that `datasets` saved, `folder`, `folder#split`. Each
+ * may end with a weight, `pairs.jsonl:0.5`.
  * The name of a file that is there is never taken for anything else.
  *
  * @param columns names that the files have for fields; what an entry says of its own goes before
@@ -65,7 +67,18 @@ async function sourcesOf(name: string): Promise<Found[]> {
 
 async function plain(name: string, weight: number): Promise<Found[]> {
   const file = path.resolve(name);
-  if (await exists(name)) return isDatasetInfo(name) ? listed(file, undefined, weight) : [{ path: file, weight }];
+  if (await exists(name)) {
+    const saved = await savedFiles(file);
+    if (saved !== undefined) return folderFiles(file, saved, weight);
+    if (!isDatasetInfo(name)) return [{ path: file, weight }];
+    // That of a folder which datasets saved is no list.
+    const whole = await savedName(file);
+    return whole === undefined ? listed(file, undefined, weight) : plain(whole, weight);
+  }
+  const [, folder, split] = /^(.+)#([^#/]+)$/.exec(file) ?? [];
+  if (folder !== undefined && split !== undefined && (await isSavedDict(folder))) {
+    return folderFiles(file, (await savedFiles(folder, split)) ?? [], weight);
+  }
   const entry = /^(.+\.json)#(.+)$/.exec(name);
   if (entry) return listed(path.resolve(entry[1] as string), entry[2] as string, weight);
   if (!/[*?[{]/.test(name)) return [{ path: file, weight }];
@@ -81,6 +94,11 @@ async function plain(name: string, weight: number): Promise<Found[]> {
   if (signal.aborted) throw tooFar(name);
   if (files.length === 0) throw new WishboneError('no file matches', name, 'check the path and the wildcards');
   return files.map((match) => ({ path: path.resolve(match), weight }));
+}
+
+/** All of a folder's files are one source. */
+function folderFiles(name: string, files: readonly string[], weight: number): Found[] {
+  return files.map((file) => ({ path: file, weight, name: path.basename(name) }));
 }
 
 function tooFar(name: string): WishboneError {

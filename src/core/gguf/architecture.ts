@@ -244,6 +244,9 @@ class Description {
 
   #addYarn(rope: Fields, where: string): void {
     for (const name of ['mscale', 'mscale_all_dim']) if (rope.has(name)) this.#refuse(where, `does not read "${name}"`);
+    // Its own engine divides by the factor that belongs to YaRN, which llama.cpp multiplies with (model/models/qwen3, 0.17).
+    if (this.#family === 'qwen3')
+      this.notes.push('Ollama computes YaRN of Qwen3 without its attention factor; llama.cpp computes it as trained');
     if (rope.any('truncate') === false) this.#refuse(where, 'always truncates the range that YaRN corrects');
     this.#add('rope.scaling.original_context_length', uint32(this.#original(rope)));
     for (const [name, key] of [

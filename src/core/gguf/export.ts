@@ -49,10 +49,14 @@ export async function exportGguf(request: GgufRequest, work: WorkOptions = {}, q
   return { file: path.resolve(out), bytes, template, stops, notes };
 }
 
-/** llama.cpp knows by the name that the tokens of Phi-3 take away spaces behind them. */
+/**
+ * llama.cpp knows by the name that the tokens of Phi-3 take away spaces behind them. It does not open any other file of such a name, or takes
+ * away spaces there too.
+ */
 function nameOf({ name, model }: GgufRequest, { family }: ModelConfig, strips: boolean): string {
   const own = name ?? path.basename(path.resolve(model));
-  return family === 'phi3' && strips && !/phi-?3/i.test(own) ? `Phi-3 ${own}` : own;
+  if (family !== 'phi3' || !strips) return own.replaceAll(/phi-?3/gi, 'Phi 3');
+  return /phi-?3/i.test(own) ? own : `Phi-3 ${own}`;
 }
 
 function tensorsOf(

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { runTask } from '../tasks/index.js';
 import type { WorkOptions } from '../work/progress.js';
@@ -39,7 +39,8 @@ export async function exportForOllama(
   const source = await ggufSource(folder, { step, signal: work.signal });
   const { model, adapter } = source;
   const name = called ?? source.name;
-  const stem = `${name.replace(/[^\p{L}\p{N}._-]+/gu, '-')}${adapter === undefined ? '' : '-lora'}-${type}`;
+  const plain = name.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/(?<=.)-+$/, '');
+  const stem = `${plain}${adapter === undefined ? '' : '-lora'}-${type}`;
   const out = path.resolve(named ?? path.join(source.folder, `${stem}.gguf`));
   const modelfile = `${out.replace(/\.gguf$/i, '')}.Modelfile`;
   await refuseExisting(out, overwrite);
@@ -51,9 +52,22 @@ export async function exportForOllama(
     throw error;
   });
   const own = `./${path.basename(out)}`;
-  const { stops, notes } = written;
+  const chat = await runTask('ollamaChat', await chatFolder(model, adapter), work);
+  const { stops } = written;
+  const notes = [...written.notes, ...chat.notes];
+  const about = { stops, notes, template: chat.template };
   // Ollama takes a folder of transformers for a base too, and makes its own GGUF file of it.
-  const contents = adapter === undefined ? { model: own, stops, notes } : { model, adapter: own, stops, notes };
+  const contents = adapter === undefined ? { model: own, ...about } : { model, adapter: own, ...about };
   await writeModelfile(modelfile, contents, overwrite);
-  return { ...written, modelfile };
+  return { ...written, notes, modelfile };
+}
+
+/** An adapter may have been trained with another chat template than its model's, which is in its folder then. */
+async function chatFolder(model: string, adapter: string | undefined): Promise<string> {
+  if (adapter === undefined) return model;
+  const isWhole = await access(path.join(adapter, 'tokenizer.json')).then(
+    () => true,
+    () => false,
+  );
+  return isWhole ? adapter : model;
 }

@@ -12,7 +12,7 @@ export interface ModelfileContents {
   readonly adapter?: string | undefined;
   /** Texts that end a response. */
   readonly stops: readonly string[];
-  /** Ollama's form of the chat template; undefined: it finds it out from the one in the GGUF file. */
+  /** Ollama's form of the chat template; undefined: it may know the one in the GGUF file by its text. */
   readonly template?: string | undefined;
   readonly notes: readonly string[];
 }

@@ -34,7 +34,10 @@ const IGNORED = new Set(['README.md', 'config.json', 'dataset_info.json', 'datas
  * @throws WishboneError when they cannot be told
  */
 export function datasetParts(names: readonly string[], readme: string | undefined, where: string): DatasetParts {
-  const data = names.filter((name) => !IGNORED.has(path.posix.basename(name)) && !name.split('/').some((part) => /^(\.|__)/.test(part)));
+  const saved = new Set(names.filter((name) => name.endsWith('.arrow')).map((name) => `${path.posix.dirname(name)}/state.json`));
+  const isData = (name: string): boolean =>
+    !IGNORED.has(path.posix.basename(name)) && !saved.has(`${path.posix.dirname(name)}/${path.posix.basename(name)}`);
+  const data = names.filter((name) => isData(name) && !name.split('/').some((part) => /^(\.|__)/.test(part)));
   const configs = readme === undefined ? undefined : configsOf(readme, where);
   if (configs === undefined) return new Map([[DEFAULT_CONFIG, splitsByName(data, '')]]);
   return new Map(

@@ -6,7 +6,7 @@ export { cachedAdapters, cachedDatasets, cachedModels, cachedName, type CachedRe
 export { isHubName, type LookUp, type Named, nameDatasets, nameModel } from './named.js';
 export type { Wanted } from './needed-files.js';
 export { type PeekedModel, peekModel } from './peek.js';
-export { type Pushed, pushFolder, type PushRequest } from './push/push.js';
+export { type Pushed, pushedModel, pushFiles, type PushFilesRequest, pushFolder, type PushRequest } from './push/push.js';
 export { pageOf } from './refusals.js';
 export { datasetPartNames, type Resolved, resolveDataset, resolveModel } from './resolve.js';
 export { type FoundRepository, searchHub } from './search.js';

@@ -40,7 +40,7 @@ export async function probeDataset(file: string): Promise<ProbeResult> {
 
 async function mayHoldPairs(file: string): Promise<boolean> {
   // Reading its first rows looks at the columns before anything else.
-  if (isPlainKind(file, 'parquet')) return true;
+  if (isPlainKind(file, 'parquet', 'arrow')) return true;
   const head = await readHead(file);
   return (separatorOf(file) !== undefined ? PREFERENCE_HEADER : PREFERENCE_FIELDS).test(head);
 }

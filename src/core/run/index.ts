@@ -1,3 +1,4 @@
+export { datasetName } from './dataset-name.js';
 export { checkRunConfig, type DatasetReference, parseRunConfig, type RunConfig } from './config.js';
 export {
   activeRuns,

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { modelName } from '../hub/cache.js';
 import { type CellValue, type RunRow, UNREADABLE } from '../run-table/index.js';
 import type { RunConfig } from './config.js';
+import { datasetName } from './dataset-name.js';
 import type { RunListing } from './folder.js';
 
 /** Parts of a run's config that are columns. */
@@ -39,7 +40,7 @@ export function rowOf(listing: RunListing): RunRow {
     tags: tags.length === 0 ? undefined : tags.join(' '),
     notes: notes === '' ? undefined : notes,
     pinned: pinned === true ? 'yes' : undefined,
-    dataset: path.basename(config.dataset.path),
+    dataset: datasetName(config.dataset),
     pairs: config.dataset.pairs,
     model: modelName(config.model.path),
     created: config.created,

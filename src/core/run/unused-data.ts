@@ -17,7 +17,7 @@ export function unusedData({ left_out: leftOut = [], unread_columns: unread = []
   const named = (file: string, text: string): string => (several ? `${path.basename(file)}: ${text}` : text);
   return [
     ...leftOut.map(({ path: file, rows, lines }): UnusedData => {
-      const kind = `${isPlainKind(file, 'parquet') ? 'row' : 'line'}${rows === 1 ? '' : 's'}`;
+      const kind = `${isPlainKind(file, 'parquet', 'arrow') ? 'row' : 'line'}${rows === 1 ? '' : 's'}`;
       const shown = `${lines.slice(0, MOST_LINES).join(', ')}${rows > MOST_LINES ? ', …' : ''}`;
       return { what: 'rows', text: named(file, `${rows.toLocaleString('en-US')}: ${kind} ${shown}`) };
     }),

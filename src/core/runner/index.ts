@@ -21,4 +21,4 @@ export {
   type StartOptions,
   stopRunner,
 } from './runner.js';
-export { pushSource, type PushSource, trainedModel } from './trained-model.js';
+export { pushSource, type PushSource, repositoryName, trainedModel, type Which } from './trained-model.js';

@@ -64,7 +64,7 @@ export async function pushSource(folder: string, which: Which = {}): Promise<Pus
 }
 
 /** A name as the hub takes one: letters, digits, `.`, `-` and `_`, neither `--` nor `..`, and at an end neither `.` nor `-`. */
-function repositoryName(name: string): string {
+export function repositoryName(name: string): string {
   const plain = name
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

@@ -8,6 +8,7 @@ export { type SweepProgress, sweepProgress, TRIAL_STATES, type TrialProgress, ty
 export { LOG_FILE as SWEEP_LOG, startSweep, type SweepStart } from './start.js';
 export { readSweep, sweepFile, type SweepRecord, type TrialRecord, writeSweep } from './record.js';
 export { type Contender, type Halving, halvingOf, type Rung, rungStep, type Standing, type Standings, standings } from './rungs.js';
+export { changedTrials, checkUnchanged, settingsHash } from './settings.js';
 export { allot, type Share } from './slots.js';
 export { evaluationsOf } from './evaluations.js';
 export { EARLY_TAG, tagOf } from './tag.js';

@@ -24,6 +24,8 @@ export interface TrialRecord {
   readonly name: string;
   /** Of its run, absolute, once there is one. */
   readonly folder?: string | undefined;
+  /** What it was begun with: see `settingsHash`. */
+  readonly settings?: string | undefined;
   /** Why it came to nothing, or was passed over. */
   readonly skipped?: string | undefined;
   /** The step of the rung at which the queue stopped it for good. Somebody may have resumed it since. */
@@ -78,9 +80,9 @@ function isCount(value: unknown): value is number {
 
 function isTrial(value: unknown): value is TrialRecord {
   if (!isRecord(value)) return false;
-  const { name, folder, skipped, early } = value;
+  const { name, folder, settings, skipped, early } = value;
   const isTextOrNone = (field: unknown): boolean => field === undefined || typeof field === 'string';
-  return typeof name === 'string' && isTextOrNone(folder) && isTextOrNone(skipped) && (early === undefined || Number.isInteger(early));
+  return typeof name === 'string' && [folder, settings, skipped].every(isTextOrNone) && (early === undefined || Number.isInteger(early));
 }
 
 function isHalving(value: unknown): value is SweepRecord['halving'] {

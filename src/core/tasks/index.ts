@@ -8,6 +8,7 @@ import type { CurveRequest, PairCurve, PairList, PairListRequest, Verdicts } fro
 import type { PlanSummary, RunRequest } from '../prepare/index.js';
 import { WishboneError } from '../errors.js';
 import type { GgufRequest, GgufResult } from '../gguf/request.js';
+import type { OllamaTemplate } from '../gguf/ollama-template.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { DatasetRequest } from '../tokenise/index.js';
 import type { SampleEvent } from '../events/events.js';
@@ -78,6 +79,8 @@ export interface Tasks {
   firstRows(file: string): FirstRows;
   /** `exportGguf` */
   gguf(request: GgufRequest): GgufResult;
+  /** `ollamaChat` */
+  ollamaChat(folder: string): OllamaTemplate;
   /** `writeCleanedCopy`; `rows`: the rows to leave out. */
   clean(task: { readonly file: string; readonly rows: Uint32Array }): CleanedCopy;
 }
@@ -103,6 +106,7 @@ const WORKERS: { readonly [T in keyof Tasks]: string } = {
   lineOfRow: 'compare',
   firstRows: 'first-rows',
   gguf: 'gguf',
+  ollamaChat: 'gguf',
   check: 'clean-dataset',
   clean: 'clean-dataset',
 };
@@ -128,6 +132,7 @@ const READ_BY: { readonly [T in keyof Tasks]: (argument: Argument<Tasks, T>) => 
   lineOfRow: ({ file }) => [file],
   firstRows: (file) => [file],
   gguf: ({ model, adapter }) => [model, ...(adapter === undefined ? [] : [adapter])],
+  ollamaChat: (folder) => [folder],
   check: ({ source, options: { model } }) => [source.path, ...(model === undefined ? [] : [model])],
   clean: ({ file }) => [file],
 };

@@ -10,7 +10,7 @@ import { BEST_METRICS } from '../../metrics.js';
 const OWN: Readonly<Record<string, { readonly label: string; readonly help: string }>> = {
   dataset: {
     label: 'Dataset',
-    help: `Preference file (${KINDS_TEXT}; wildcards work) or dataset of the hub: org/name, org/name#split; a weight goes after a colon`,
+    help: `Preference file (${KINDS_TEXT}; wildcards work), folder that datasets saved, or dataset of the hub: org/name, org/name#split; a weight goes after a colon`,
   },
   model: {
     label: 'Model',

@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { formDescriptions } from '../../core/dataset/index.js';
+import { findSources, formDescriptions, savedName } from '../../core/dataset/index.js';
 import { cachedDatasets, hubCache, isHubName } from '../../core/hub/index.js';
 import { foundOnHub } from '../hub/search-hub.js';
 import { firstFolder } from '../workspace.js';
@@ -16,13 +16,15 @@ import { FILE_KINDS, KINDS_TEXT, mayBeDataset, PACKINGS } from '../../core/datas
 
 /** Asks for a dataset: the file in the editor, those used last, those of the workspace and the Hugging Face cache, what is found on the hub, or any other file. */
 export async function pickDataset(recent: RecentPaths, { title = 'Dataset', hub = false }: PickOptions = {}): Promise<Picked<string>> {
-  return pickPath({
+  const picked = await pickPath({
     title,
     placeholder: hub ? `A preference file (${KINDS_TEXT}), or type to search the hub` : `Preference file: ${KINDS_TEXT}`,
     fill: (show, signal) => fill(recent, hub, show, signal),
     search: hub ? (text, signal) => foundOnHub('dataset', text, firstFolder() ?? '.', signal) : undefined,
     dialog: { title: 'Preference File', filters: { 'Preference files': [...Object.keys(FILE_KINDS), ...PACKINGS], 'All files': ['*'] } },
   });
+  // A dialog that shows files alone chooses a folder by one of them.
+  return typeof picked === 'string' ? picked : { value: (await savedName(picked.value)) ?? picked.value };
 }
 
 async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: AbortSignal): Promise<void> {
@@ -39,10 +41,12 @@ async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: 
       separator('other'),
       BROWSE_CHOICE,
     ]);
-  const add = async (group: number, file: string): Promise<void> => {
+  const add = async (group: number, name: string): Promise<void> => {
+    // Of a dataset in several files, the folder is what is meant.
+    const file = (await savedName(name)) ?? name;
     if (signal.aborted || seen.has(file)) return;
     seen.add(file);
-    const form = await datasetForm(file);
+    const form = await datasetForm(await firstFile(file));
     if (form === undefined) return;
     groups[group]!.choices.push({
       label: `$(list-unordered) ${path.basename(file)}`,
@@ -57,12 +61,18 @@ async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: 
   const editor = vscode.window.activeTextEditor?.document.uri;
   if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath)) await add(0, editor.fsPath);
   for (const name of recent.all) {
-    if (await exists(name)) await add(1, name);
+    // Of a folder of splits, one may be named behind it.
+    if ((await exists(name)) || (await exists(name.replace(/#[^#/]+$/, '')))) await add(1, name);
     else if (hub && isHubName(name, 'dataset', firstFolder())) groups[1]!.choices.push({ label: `$(cloud) ${name}`, value: name });
   }
   if (hub) groups[3]!.choices.push(...(await cachedDatasets(hubCache())).map((dataset) => cachedChoice(dataset, 'database')));
   draw();
   for (const file of await datasetCandidates()) await add(2, file);
+}
+
+/** The first of the files that a name means. */
+async function firstFile(name: string): Promise<string> {
+  return (await findSources(name).catch(() => []))[0]?.path ?? name;
 }
 
 /** The folder something is in, as people of this workspace would say it. */

@@ -8,7 +8,7 @@ import type { RowsFileSystem } from './rows-file-system.js';
 import { rowsUri } from './rows-scheme.js';
 
 /**
- * Opens packed files and Parquet, which VS Code takes for binary: the rows as a text document in place of this editor. The
+ * Opens packed files, Parquet and Arrow, which VS Code takes for binary: the rows as a text document in place of this editor. The
  * editor itself stays only where there is nothing to show, and says why.
  */
 export class RowsEditor implements vscode.CustomReadonlyEditorProvider {

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import { fileKind, mayBeDataset } from '../../core/dataset/file-kinds.js';
 
-/** Documents of this scheme are the first rows of a packed file or a Parquet file, as JSON lines that cannot be changed. */
+/** Documents of this scheme are the first rows of a packed, Parquet or Arrow file, as JSON lines that cannot be changed. */
 export const ROWS_SCHEME = 'wishbone-rows';
 
 /** The document that shows the rows of a file. */
@@ -23,5 +23,5 @@ export function rowsFileUri(uri: vscode.Uri): vscode.Uri {
 /** True for files whose rows are shown in such a document, by their names. */
 export function isShownAsRows(file: string): boolean {
   const { kind, packing } = fileKind(file);
-  return mayBeDataset(file) && (packing !== undefined || kind === 'parquet');
+  return mayBeDataset(file) && (packing !== undefined || kind === 'parquet' || kind === 'arrow');
 }

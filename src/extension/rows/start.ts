@@ -6,7 +6,7 @@ import { RowsFileSystem } from './rows-file-system.js';
 import { RowsLenses } from './rows-lenses.js';
 import { ROWS_SCHEME } from './rows-scheme.js';
 
-/** Files that no text editor shows: packed ones and Parquet open as their first rows. */
+/** Files that no text editor shows: packed ones, Parquet and Arrow open as their first rows. */
 export function startRows(problems: Problems): vscode.Disposable {
   const files = new RowsFileSystem();
   return vscode.Disposable.from(

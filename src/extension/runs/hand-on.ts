@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { ExitCode, WishboneError } from '../../core/errors.js';
-import { exportForOllama, GGUF_TYPES, type GgufType, type WrittenGguf } from '../../core/gguf/index.js';
+import { exportForOllama, GGUF_TYPES, type GgufType, ggufUpload, hasGguf, pushGguf, type WrittenGguf } from '../../core/gguf/index.js';
 import { hubSettings, type Pushed, pushFolder } from '../../core/hub/index.js';
 import { pushSource } from '../../core/runner/index.js';
 import type { Progress } from '../../core/work/progress.js';
@@ -51,14 +51,17 @@ export async function exportGgufOf(folder: string, name: string, reveal: (file: 
   if (choice === REVEAL) await reveal(file);
 }
 
-/** Asks for a repository and uploads a run's model or adapter to the hub. @throws WishboneError when it cannot be */
+/** Asks for a repository and uploads a run's model or adapter, or its GGUF files, to the hub. @throws WishboneError when it cannot be */
 export async function pushRun(folder: string, name: string): Promise<void> {
   if (!(await ensureTrusted())) return;
+  const what = (await hasGguf(folder)) ? await pickWhat(name) : 'model';
+  if (what === undefined) return;
   const settings = await hubSettings(network());
+  const proposed = what === 'model' ? pushSource(folder) : ggufUpload(folder);
   const given = await vscode.window.showInputBox({
     title: `Upload ${name} to the Hub`,
     prompt: 'The repository, as org/name; a name alone is one of your own. A new one is private.',
-    value: (await pushSource(folder).catch(() => undefined))?.name ?? '',
+    value: (await proposed.catch(() => undefined))?.name ?? '',
     validateInput: (text) => (text.trim() === '' ? 'Type a name.' : undefined),
   });
   if (given === undefined) return;
@@ -68,13 +71,17 @@ export async function pushRun(folder: string, name: string): Promise<void> {
   };
   let declined = false;
   const pushed = await following<Pushed | undefined>(`Uploading ${name}`, async (work) => {
-    const source = await pushSource(folder, { signal: work.signal });
     const asked = async (full: string, isPrivate: boolean): Promise<boolean> => {
       const may = await mayReplace(full, isPrivate);
       declined = !may;
       return may;
     };
-    return pushFolder(settings, { ...source, name: given.trim(), mayReplace: asked }, work).catch((error: unknown) => {
+    const how = { name: given.trim(), mayReplace: asked };
+    const push = async (): Promise<Pushed> =>
+      what === 'model'
+        ? pushFolder(settings, { ...(await pushSource(folder, { signal: work.signal })), ...how }, work)
+        : pushGguf(settings, await ggufUpload(folder, { signal: work.signal }), how, work);
+    return push().catch((error: unknown) => {
       if (!declined) throw error;
       return undefined;
     });
@@ -82,6 +89,19 @@ export async function pushRun(folder: string, name: string): Promise<void> {
   if (pushed === undefined) return;
   const choice = await showInformation(`${name} is uploaded to ${pushed.name} (${formatBytes(pushed.bytes)}).`, OPEN_PAGE);
   if (choice === OPEN_PAGE) await vscode.env.openExternal(vscode.Uri.parse(pushed.url));
+}
+
+/** Of a run that has been written for llama.cpp, what is uploaded. */
+async function pickWhat(name: string): Promise<'model' | 'gguf' | undefined> {
+  const items = [
+    { what: 'model' as const, label: 'Model', detail: 'As transformers and PEFT read it.' },
+    {
+      what: 'gguf' as const,
+      label: 'GGUF files',
+      detail: 'As llama.cpp and Ollama read it, in a repository of its own.',
+    },
+  ];
+  return (await vscode.window.showQuickPick(items, { title: `Upload ${name} to the Hub`, placeHolder: 'What is uploaded' }))?.what;
 }
 
 const PHASES: Readonly<Record<string, string>> = { gguf: 'writing', hash: 'reading', upload: 'uploading' };

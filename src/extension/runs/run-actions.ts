@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
 import { exportBest, locateRunner, type RunnerAhead, startRunner, stopRunner } from '../../core/runner/index.js';
-import { isActive, LOG_FILE } from '../../core/run/index.js';
+import { datasetName, isActive, LOG_FILE } from '../../core/run/index.js';
 import { changedScript, readJobRecord, type SlurmTarget, submitRun } from '../../core/slurm/index.js';
 import { targetSetting } from '../settings.js';
 import type { Problems } from '../problems.js';
@@ -215,7 +215,7 @@ export class RunActions {
     const picked = await vscode.window.showQuickPick(
       active.map((run) => ({
         label: `$(sync) ${run.config.name}`,
-        description: path.basename(run.config.dataset.path),
+        description: datasetName(run.config.dataset),
         run,
       })),
       { title: 'Stop Run', placeHolder: 'Which run?' },

@@ -2,12 +2,22 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { CONFIG_SUFFIX, type ConfigSettings, configText, readConfigFile } from '../../core/config-file/index.js';
+import { CONFIG_SUFFIX, type ConfigSettings, configText, parseConfigFile, readConfigFile } from '../../core/config-file/index.js';
 import { WishboneError } from '../../core/errors.js';
 import { mostBytes, readPlainText } from '../../core/files/plain-file.js';
 import { locateRunner } from '../../core/runner/index.js';
 import { RUNS_FOLDER } from '../../core/run/index.js';
-import { expandSweep, queueOf, readSweep, startSweep, sweepFile } from '../../core/sweep/index.js';
+import {
+  changedTrials,
+  checkUnchanged,
+  expandSweep,
+  queueOf,
+  readSweep,
+  startSweep,
+  sweepFile,
+  type SweepRecord,
+} from '../../core/sweep/index.js';
+import { plural } from '../../format.js';
 import { commandLineFile, commandLineVariables } from '../command-line.js';
 import { showWarning, withProgress } from '../messages.js';
 import { chooseConfig } from '../run-config/choose-config.js';
@@ -70,7 +80,7 @@ export class SweepStarter {
    */
   async goOn(config: string, file: string, { parallel = '1', retry = false }: { parallel?: string; retry?: boolean } = {}): Promise<void> {
     const read = await readConfigFile(config);
-    expandSweep(read);
+    checkUnchanged(await readSweep(file), read, expandSweep(read));
     // Where `wishbone sweep` is called by hand: beside `.wishbone/sweeps/<name>/sweep.json`.
     const folder = path.resolve(path.dirname(file), '../../..');
     const own = sweepFile(read.runs ?? path.join(folder, RUNS_FOLDER), read.name ?? stemOf(config));
@@ -92,12 +102,13 @@ export class SweepStarter {
 
   async #writeConfig(config: string, settings: ConfigSettings, runs: string): Promise<StartedSweep | undefined> {
     const file = sweepFile(runs, settings.name ?? stemOf(config));
-    await this.#checkFree(file, config);
+    const known = await this.#checkFree(file, config);
     const text = configText(settings, path.dirname(config));
     const before = await textIn(config);
     if (before !== undefined) {
       if (isSameSweep(before, text, config)) return { file, config };
-      const choice = await this.#ask(config);
+      const now = parseConfigFile(text, config);
+      const choice = await this.#ask(config, changedTrials(known, now, expandSweep(now)).length);
       if (choice === NEW_FILE) return this.#writeNew(config, settings, runs);
       if (choice !== OVERWRITE) return undefined;
     }
@@ -118,7 +129,7 @@ export class SweepStarter {
   }
 
   /** @throws WishboneError when the sweep is at work, or is another config's */
-  async #checkFree(file: string, config: string): Promise<void> {
+  async #checkFree(file: string, config: string): Promise<SweepRecord | undefined> {
     const folder = path.dirname(file);
     if ((await queueOf(file)) !== undefined) {
       throw new WishboneError('a process works on a sweep of this name', folder, 'pause it first, or give this one another name');
@@ -127,19 +138,19 @@ export class SweepStarter {
     if (known !== undefined && known.config !== config) {
       throw new WishboneError('there is a sweep of this name, of another run config', known.config, 'give this one another name');
     }
+    return known;
   }
 
-  async #ask(config: string): Promise<string | undefined> {
+  /** @param changed runs of the sweep that were begun with other settings: it cannot be the same one then */
+  async #ask(config: string, changed: number): Promise<string | undefined> {
+    const why =
+      changed > 0
+        ? `${plural(changed, 'run')} of its sweep ${changed === 1 ? 'was' : 'were'} begun with other settings.`
+        : 'Overwritten, it is the same sweep: its runs that have ended are not trained again where they have the same values.';
     return showWarning(
       `${path.basename(config)} says something else than the form.`,
-      {
-        modal: true,
-        detail:
-          `${config}\n\nA new file is a new sweep. Overwritten, it is the same sweep with other settings: ` +
-          'its runs that have ended are not trained again where they have the same values.',
-      },
-      NEW_FILE,
-      OVERWRITE,
+      { modal: true, detail: `${config}\n\nA new file is a new sweep. ${why}` },
+      ...[NEW_FILE, ...(changed > 0 ? [] : [OVERWRITE])],
     );
   }
 }

@@ -1,6 +1,4 @@
-import path from 'node:path';
-
-import { isActive, rowOf, type RunListing, type RunState } from '../../core/run/index.js';
+import { datasetName, isActive, rowOf, type RunListing, type RunState } from '../../core/run/index.js';
 import { matches, parseFilter, type RunFilter, termsOf } from '../../core/run-table/index.js';
 
 type Readable = Exclude<RunListing, { problem: Error }>;
@@ -41,7 +39,7 @@ export function suggestions(listings: readonly RunListing[], text: string): Sugg
   return [
     ...count('state', ({ state }) => [`state:${state}`]).sort(order),
     ...count('tag', ({ tags }) => tags.map((tag) => `#${tag}`)),
-    ...count('dataset', ({ config }) => [`dataset:${quoted(path.basename(config.dataset.path))}`]),
+    ...count('dataset', ({ config }) => [`dataset:${quoted(datasetName(config.dataset))}`]),
   ];
 }
 

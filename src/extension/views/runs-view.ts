@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import { isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
+import { datasetName, isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
 import { plural } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
@@ -253,7 +253,8 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
 }
 
 function groupItem({ dataset, runs }: DatasetGroup): vscode.TreeItem {
-  const name = dataset === '' ? 'Cannot be read' : path.basename(dataset);
+  const listing = runs[0]?.listing;
+  const name = listing === undefined || listing.problem !== undefined ? 'Cannot be read' : datasetName(listing.config.dataset);
   const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Expanded);
   item.id = `group:${dataset}`;
   item.description = plural(runs.length, 'run');

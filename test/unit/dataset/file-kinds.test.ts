@@ -27,7 +27,7 @@ test('every ending is one that is read, and is named', () => {
   for (const ending of DATASET_ENDINGS) assert.ok(mayBeDataset(`pairs.${ending}`), ending);
   assert.ok(!mayBeDataset('pairs.parquet.gz') && !mayBeDataset('pairs.parquet.zst'));
   for (const kind of Object.keys(FILE_KINDS)) assert.ok(KINDS_TEXT.includes(`.${kind}`), kind);
-  assert.equal(KINDS_TEXT, '.jsonl, .json, .csv or .tsv, also in gzip or Zstandard, or .parquet');
+  assert.equal(KINDS_TEXT, '.jsonl, .json, .csv or .tsv, also in gzip or Zstandard, or .parquet or .arrow');
 });
 
 test('the menus of VS Code are for these files, but for .json files that are known to be something else', () => {

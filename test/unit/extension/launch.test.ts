@@ -18,9 +18,9 @@ import { temporaryFolder } from '../run/support.js';
 const datasetForm = async (file: string): Promise<string | undefined> => (await probeDataset(file)).form;
 
 test('names of preference files', () => {
-  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz', 'a.csv', 'a.TSV.gz', 'a.parquet'])
+  for (const name of ['a.jsonl', 'a.json', 'a.JSONL', 'a.jsonl.gz', 'a.json.gz', 'a.csv', 'a.TSV.gz', 'a.parquet', 'a.arrow'])
     assert.ok(mayBeDataset(name), name);
-  for (const name of ['a.txt', 'a.gz', 'jsonl', 'a.jsonl.zip', 'a.parquet.gz']) assert.ok(!mayBeDataset(name), name);
+  for (const name of ['a.txt', 'a.gz', 'jsonl', 'a.jsonl.zip', 'a.parquet.gz', 'a.arrow.gz']) assert.ok(!mayBeDataset(name), name);
 });
 
 test('preference files are told from other JSON by their first row', async (context) => {
@@ -39,6 +39,8 @@ test('preference files are told from other JSON by their first row', async (cont
   assert.equal(await datasetForm(await put('other.csv', 'name,price\nchosen,1\n')), undefined);
   const parquet = path.resolve(import.meta.dirname, '../../fixtures/datasets/good/trl-explicit-text.zstd.parquet');
   assert.equal(await datasetForm(parquet), 'trl-explicit');
+  const arrow = path.resolve(import.meta.dirname, '../dataset/arrow/messages/data-00000-of-00001.arrow');
+  assert.equal(await datasetForm(arrow), 'trl-explicit');
   assert.equal(await datasetForm(path.join(parquet, '../../bad/no-known-columns.parquet')), undefined);
   assert.equal(await datasetForm(await put('package.json', '{"name":"x"}')), undefined);
   assert.equal(await datasetForm(await put('broken.json', '{"chosen": ')), undefined);

@@ -60,8 +60,18 @@ test('config and split are told apart by what the dataset has; what is not clear
   assert.deepEqual(filesOf('o/n#train_prefs', splits), splits.slice(0, 1));
 });
 
+test('of folders that datasets saved and somebody uploaded, the data counts', () => {
+  const folder = (name: string): string[] =>
+    ['state.json', 'dataset_info.json', 'data-00000-of-00001.arrow'].map((file) => `${name}${file}`);
+  const splits = ['dataset_dict.json', ...folder('train/'), ...folder('test/')];
+  assert.deepEqual(filesOf('o/n', splits), ['train/data-00000-of-00001.arrow']);
+  assert.deepEqual(filesOf('o/n#test', splits), ['test/data-00000-of-00001.arrow']);
+  assert.deepEqual(filesOf('o/n', ['README.md', ...folder('')]), ['data-00000-of-00001.arrow']);
+  assert.throws(() => filesOf('o/n', ['state.json', 'more/a.arrow']), refused(/mixes kinds/));
+});
+
 test('files of a kind that is not read, of several kinds, elsewhere or none are said', () => {
-  assert.throws(() => filesOf('o/n', ['train.arrow']), refused(/a kind that is not read: train\.arrow/, /to_parquet/));
+  assert.throws(() => filesOf('o/n', ['train.orc']), refused(/a kind that is not read: train\.orc/, /to_parquet/));
   assert.throws(() => filesOf('o/n', ['train.csv', 'training.jsonl']), refused(/mixes kinds/));
   assert.throws(() => filesOf('o/n', ['n.py', 'README.md']), refused(/no files of pairs/));
   assert.throws(() => filesOf('o/n', [], README('configs:\n- data_files: "https://x.org/a.jsonl"')), refused(/elsewhere: https/));

@@ -104,8 +104,16 @@ class Reception {
             if (visitors_.size() >= most_waiting) visitors_.pop_front();
             visitors_.push_back({std::move(connection), "", after(limits_.hello)});
         }
-        for (auto visitor = visitors_.begin(); visitor != visitors_.end();)
-            visitor = hear(*visitor) ? visitors_.erase(visitor) : std::next(visitor);
+        for (auto next = visitors_.begin(); next != visitors_.end();) {
+            const auto visitor = next++;
+            try {
+                if (hear(*visitor)) visitors_.erase(visitor);
+            } catch (...) {
+                // Heard once more it would count as told twice, and another one would not be waited for.
+                visitors_.erase(visitor);
+                throw;
+            }
+        }
         for (Peer& peer : peers_)
             if (peer.control) watch(peer);
     }

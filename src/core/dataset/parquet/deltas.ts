@@ -1,4 +1,4 @@
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 import { varint } from './runs.js';
 
 /**
@@ -8,7 +8,7 @@ import { varint } from './runs.js';
  * @param bits 32 or 64, of a number
  * @param values gets the numbers, modulo 2^32
  * @returns where they end
- * @throws ParquetFault
+ * @throws TableFault
  */
 export function walkDeltas(bytes: DataView, from: number, end: number, wanted: number, bits: 32 | 64, values?: Int32Array): number {
   let at = from;

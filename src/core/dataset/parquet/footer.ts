@@ -1,5 +1,5 @@
 import type { AsyncBuffer, ColumnMetaData, FileMetaData } from 'hyparquet';
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 import { readSchema, type Leaf, type Schema } from './schema.js';
 import { ThriftReader } from './thrift.js';
 
@@ -32,7 +32,7 @@ export interface Chunk {
 /**
  * Reads the end of a Parquet file. All it says of sizes and places is held against the file before it is used.
  *
- * @throws ParquetFault
+ * @throws TableFault
  */
 export async function readFooter(
   file: AsyncBuffer,

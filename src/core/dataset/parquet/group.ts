@@ -1,9 +1,10 @@
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaElement } from 'hyparquet';
-import { must, ParquetFault } from './fault.js';
+import { must, TableFault } from '../table-fault.js';
 import type { Chunk, Footer, RowGroup } from './footer.js';
 import { ColumnGuard } from './guard.js';
 import type { Field, Leaf, Schema } from './schema.js';
-import { decodeText, fieldName } from './values.js';
+import { decodeText } from '../table-values.js';
+import { fieldName } from './values.js';
 
 /** Most bytes of a row group that is read: of its texts, and of what holds them together. */
 export const LARGEST_GROUP = 2 ** 30;
@@ -34,7 +35,7 @@ export function groupSize(chunks: readonly Chunk[]): { readonly content: number;
 /**
  * Reads some columns of a row group. Cells are as hyparquet gives them, under `fieldName`.
  *
- * @throws ParquetFault
+ * @throws TableFault
  */
 export async function readGroup(
   file: AsyncBuffer,
@@ -80,7 +81,7 @@ function named<T>(leaf: Leaf, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof ParquetFault) throw new ParquetFault(`column "${leaf.path.join('.')}": ${error.message}`);
+    if (error instanceof TableFault) throw new TableFault(`column "${leaf.path.join('.')}": ${error.message}`);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import type { ColumnMetaData, Compressors } from 'hyparquet';
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 import { checkLevels, checkPage, checkPlain, checkValues, viewOf } from './page-content.js';
 import { readPages, type Page } from './pages.js';
 import type { Leaf } from './schema.js';
@@ -20,7 +20,7 @@ export class ColumnGuard {
 
   /**
    * @param bytes of the column
-   * @throws ParquetFault
+   * @throws TableFault
    */
   constructor(bytes: DataView, data: ColumnMetaData, leaf: Leaf, compressors: Compressors) {
     this.#data = data;
@@ -47,7 +47,7 @@ export class ColumnGuard {
     for (const { size, unpackedSize } of this.#waiting) checkSize(data.codec, size, unpackedSize);
   }
 
-  /** Unpacks the next page and looks at what it holds. @throws ParquetFault */
+  /** Unpacks the next page and looks at what it holds. @throws TableFault */
   unpackNext(packed: Uint8Array, size: number): Uint8Array {
     const page = this.#waiting.shift();
     must(page !== undefined, 'there are more pages than headers');
@@ -60,7 +60,7 @@ export class ColumnGuard {
     return content;
   }
 
-  /** @throws ParquetFault unless the pages that were unpacked hold as many rows */
+  /** @throws TableFault unless the pages that were unpacked hold as many rows */
   holds(rows: number): void {
     must(this.#rows === rows, `column "${this.#leaf.path.join('.')}" holds ${this.#rows} of ${rows} rows`);
   }

@@ -1,5 +1,5 @@
 import { walkDeltas } from './deltas.js';
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 import { ENCODINGS, type Page } from './pages.js';
 import { walkRuns } from './runs.js';
 import type { Leaf } from './schema.js';
@@ -16,7 +16,7 @@ export interface LevelCounts {
 /**
  * Holds the content of a data page of version 1, unpacked, against its header and its own length.
  *
- * @throws ParquetFault
+ * @throws TableFault
  */
 export function checkPage(content: Uint8Array, page: Page, leaf: Leaf, hasDictionary: boolean): LevelCounts {
   const bytes = viewOf(content);

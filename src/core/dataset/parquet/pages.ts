@@ -1,4 +1,4 @@
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 import type { Leaf } from './schema.js';
 import { count, inner, ThriftReader } from './thrift.js';
 
@@ -42,7 +42,7 @@ const MOST_HEADER_VALUES = 1000;
  *
  * @param bytes of the column
  * @param values that the footer says the column has
- * @throws ParquetFault
+ * @throws TableFault
  */
 export function readPages(bytes: DataView, values: number, leaf: Leaf): Page[] {
   const pages: Page[] = [];

@@ -1,4 +1,4 @@
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 
 /** What a walk over runs found. */
 export interface Runs {
@@ -15,7 +15,7 @@ export interface Runs {
  * @param width bits of a value
  * @param wanted values there must be
  * @param sought value that is counted; undefined: none is
- * @throws ParquetFault
+ * @throws TableFault
  */
 export function walkRuns(bytes: DataView, from: number, end: number, width: number, wanted: number, sought?: number): Runs {
   let at = from;
@@ -66,7 +66,7 @@ function countPacked(bytes: DataView, from: number, width: number, values: numbe
   return matches;
 }
 
-/** @throws ParquetFault */
+/** @throws TableFault */
 export function varint(bytes: DataView, from: number, end: number): { readonly value: number; readonly at: number } {
   let value = 0;
   for (let index = 0; index < 5; index++) {

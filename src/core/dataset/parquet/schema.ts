@@ -1,5 +1,6 @@
 import type { SchemaElement } from 'hyparquet';
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
+import type { Opaque } from '../table-values.js';
 
 /** What a leaf's values are to whoever reads them. */
 export type LeafKind =
@@ -15,9 +16,6 @@ export type LeafKind =
   | 'null'
   /** No JSON value. */
   | Opaque;
-
-/** What transformers shows a chat template of a value that is none of JSON's: the name of its Python type. */
-export type Opaque = '<datetime>' | '<date>' | '<time>' | '<bytes>' | '<UUID>';
 
 /** A column of values, as Parquet stores them: the end of a path through lists and structures. */
 export interface Leaf {
@@ -62,7 +60,7 @@ const DEEPEST = 64;
 /**
  * Makes sense of a file's schema, by the rules of Parquet's LogicalTypes.md.
  *
- * @throws ParquetFault when its elements are no tree
+ * @throws TableFault when its elements are no tree
  */
 export function readSchema(elements: readonly SchemaElement[]): Schema {
   const leaves: Leaf[] = [];

@@ -1,4 +1,4 @@
-import { must } from './fault.js';
+import { must } from '../table-fault.js';
 
 /** A value of Thrift's compact protocol, which Parquet's headers are written in; a structure is by field numbers. */
 export type Thrift = boolean | number | bigint | Uint8Array | readonly Thrift[] | ThriftStruct;
@@ -36,7 +36,7 @@ export class ThriftReader {
     this.#keeps = keeps;
   }
 
-  /** @throws ParquetFault */
+  /** @throws TableFault */
   struct(depth = 0): ThriftStruct {
     must(depth < DEEPEST, 'its headers are nested too deeply');
     const fields = new Map<number, Thrift>();
@@ -130,7 +130,7 @@ export class ThriftReader {
   }
 }
 
-/** A whole number of a structure. @throws ParquetFault when it is missing or negative */
+/** A whole number of a structure. @throws TableFault when it is missing or negative */
 export function count(struct: ThriftStruct | undefined, field: number, name: string): number {
   const value = struct?.get(field);
   const number = typeof value === 'bigint' ? Number(value) : value;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { WishboneError } from '../../errors.js';
 import { mostBytes, readPlain } from '../../files/plain-file.js';
 import { readSafetensorsHeader } from '../../files/safetensors.js';
-import type { PushedFile } from './files.js';
+import { firstBytes, type PushedFile } from './files.js';
 
 /** Files of nothing but vocabulary: what looks like a folder in them is a token. */
 const VOCABULARY = /^(tokenizer\.json|vocab\.(json|txt)|merges\.txt|tokenizer\.model.*)$/;
@@ -44,6 +44,7 @@ export async function refusePersonal(files: readonly PushedFile[], folders: read
 
 async function personalIn(pushed: PushedFile, own: readonly string[]): Promise<Personal | undefined> {
   const name = path.posix.basename(pushed.path);
+  if (name.endsWith('.gguf')) return inGguf(pushed, own);
   if (BINARY.test(name) && !name.endsWith('.safetensors')) return undefined;
   const text = name.endsWith('.safetensors')
     ? await headerOf(pushed)
@@ -55,6 +56,21 @@ async function personalIn(pushed: PushedFile, own: readonly string[]): Promise<P
   if (at === Infinity) return undefined;
   const [shown = ''] = /^[^\s"'`<>]*/.exec(plain.slice(at, at + 200)) ?? [];
   return { file: pushed.file, line: plain.slice(0, at).split('\n').length, text: shown };
+}
+
+/** Bytes of a GGUF file in which its metadata are; those of the largest vocabularies have 20 MB. */
+const MOST_METADATA = 64 << 20;
+
+/** Metadata are texts among numbers, vocabulary among them, in which what looks like a folder may be a token. */
+async function inGguf(pushed: PushedFile, own: readonly string[]): Promise<Personal | undefined> {
+  const bytes = await firstBytes(pushed, MOST_METADATA);
+  for (const folder of own) {
+    const at = bytes.indexOf(folder);
+    if (at < 0) continue;
+    const [shown = ''] = /^[^\s"'`<>\0]*/.exec(bytes.toString('utf8', at, at + 200)) ?? [];
+    return { file: pushed.file, line: 1, text: shown };
+  }
+  return undefined;
 }
 
 /** Whether a path begins there, and not in the middle of another word. */

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../../errors.js';
 import { readPlain } from '../../files/plain-file.js';
@@ -5,7 +6,7 @@ import type { WorkOptions } from '../../work/progress.js';
 import { modelId } from '../hub-id.js';
 import type { HubSettings } from '../settings.js';
 import { PushClient } from './client.js';
-import { firstBytes, hashesOf, pushedFiles } from './files.js';
+import { firstBytes, hashesOf, type PushedFile, pushedFiles } from './files.js';
 import { refusePersonal } from './personal.js';
 
 /** What is uploaded. */
@@ -20,6 +21,13 @@ export interface PushRequest {
   readonly folders: readonly string[];
   /** Whether files of a repository that is there already are to be replaced. */
   mayReplace(name: string, isPrivate: boolean): Promise<boolean>;
+}
+
+/** Some files, and a card that is written once their repository has its name. */
+export interface PushFilesRequest extends Omit<PushRequest, 'folder'> {
+  readonly files: readonly Omit<PushedFile, 'size'>[];
+  /** @returns the file of the card, which is uploaded as README.md */
+  readme(repository: string): Promise<string>;
 }
 
 /** What came of it. */
@@ -45,11 +53,46 @@ const SAMPLE = 512;
  */
 export async function pushFolder(settings: HubSettings, request: PushRequest, work: WorkOptions = {}): Promise<Pushed> {
   const { folder, folders } = request;
-  if (settings.offline) throw new WishboneError('HF_HUB_OFFLINE forbids to upload', settings.endpoint, 'unset HF_HUB_OFFLINE');
-  const client = new PushClient(settings, work.signal);
+  const client = clientOf(settings, work);
   const files = await pushedFiles(folder);
   await refusePersonal(files, [path.resolve(folder), ...folders]);
+  return upload(client, await fullName(request.name, client), files, settings, request, work);
+}
+
+/** The same of files that lie anywhere. @throws WishboneError as `pushFolder` */
+export async function pushFiles(settings: HubSettings, request: PushFilesRequest, work: WorkOptions = {}): Promise<Pushed> {
+  const client = clientOf(settings, work);
+  const sized = (files: PushFilesRequest['files']): Promise<PushedFile[]> =>
+    Promise.all(files.map(async (file) => ({ ...file, size: (await stat(file.file)).size })));
+  const files = await sized(request.files);
+  await refusePersonal(files, request.folders);
   const name = await fullName(request.name, client);
+  const card = await sized([{ path: 'README.md', file: await request.readme(name) }]);
+  await refusePersonal(card, request.folders);
+  return upload(client, name, [...card, ...files], settings, request, work);
+}
+
+/** The full name of a repository of models that is there already; undefined when there is none. @throws WishboneError as `pushFolder` */
+export async function pushedModel(settings: HubSettings, name: string, signal?: AbortSignal): Promise<string | undefined> {
+  const client = clientOf(settings, signal ? { signal } : {});
+  const full = await fullName(name, client);
+  return (await client.head(full)) === undefined ? undefined : full;
+}
+
+/** @throws WishboneError when nothing may be sent */
+function clientOf(settings: HubSettings, { signal }: WorkOptions): PushClient {
+  if (settings.offline) throw new WishboneError('HF_HUB_OFFLINE forbids to upload', settings.endpoint, 'unset HF_HUB_OFFLINE');
+  return new PushClient(settings, signal);
+}
+
+async function upload(
+  client: PushClient,
+  name: string,
+  files: readonly PushedFile[],
+  settings: HubSettings,
+  request: Omit<PushRequest, 'folder'>,
+  work: WorkOptions,
+): Promise<Pushed> {
   const parent = await begin(client, name, settings, request);
   const samples = await Promise.all(files.map(async (file) => ({ ...file, sample: (await firstBytes(file, SAMPLE)).toString('base64') })));
   const isLarge = await client.large(name, samples);
@@ -71,7 +114,7 @@ async function begin(
   client: PushClient,
   name: string,
   { endpoint }: HubSettings,
-  { isPublic = false, mayReplace }: PushRequest,
+  { isPublic = false, mayReplace }: Omit<PushRequest, 'folder'>,
 ): Promise<string | undefined> {
   const head = await client.head(name);
   const made = head === undefined && (await client.create(name, !isPublic));

@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
-import { type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
+import { datasetName, type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { DeviceReading, StartEvent } from '../../../core/events/index.js';
 import { jobText } from '../../../core/slurm/index.js';
 import { type Tracked, TRACKER_LABELS } from '../../../core/trackers/index.js';
@@ -51,7 +51,7 @@ export function headerOf(
     folder,
     id,
     name,
-    datasetName: path.basename(dataset.path),
+    datasetName: datasetName(dataset),
     datasetPath: dataset.path,
     pairs: dataset.pairs,
     leftOut: leftOutOf(dataset),

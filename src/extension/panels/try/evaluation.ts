@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import type { ChatTexts, EvaluationPrompt, ListedPrompt } from '../../../core/sample/chat/index.js';
 import { formatCount } from '../../../format.js';
 import { DEFAULT_TRY_SETTINGS, type EvaluationChoice, type TryExample } from '../../../protocol/try.js';
+import { withProgress } from '../../messages.js';
 import type { KeptAnswer, KeptTurn } from './chats.js';
 
 /**
@@ -21,7 +22,7 @@ export async function evaluationPrompt(
   asked: number,
 ): Promise<EvaluationPrompt | undefined> {
   const progress = { location: vscode.ProgressLocation.Window, title: 'Reading the evaluation set…' };
-  const count = await vscode.window.withProgress(progress, () => texts.ask('evaluation', run, [run]));
+  const count = await withProgress(progress, () => texts.ask('evaluation', run, [run]));
   const index = which === 'choose' ? await choose(await texts.ask('evaluationList', run, [run])) : indexOf(which, asked, count);
   return index === undefined ? undefined : texts.ask('evaluationPrompt', { run, index }, [run]);
 }
