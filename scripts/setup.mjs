@@ -42,6 +42,8 @@ const forServer = [
   { name: 'python3', present: program('python3') },
   { name: 'ripgrep', present: program('rg') },
 ];
+/** Makes PNGs of few colours. */
+const forPictures = [{ name: 'pngquant', present: program('pngquant') }];
 const forBrowser = [{ name: 'chromium', present: () => findBrowser() !== undefined }];
 
 /** A cluster that runs are given to in tests. */
@@ -95,10 +97,10 @@ function nodeModulesCurrent() {
 
 /**
  * Installs what is missing: node_modules, what renders chat templates, what the runner is built with, and on request what its CUDA backend is built
- * with, what a VS Code server needs and a browser. Throws Failure with one line that says what to install by hand when
+ * with, what a VS Code server needs, a browser, and what makes pictures small. Throws Failure with one line that says what to install by hand when
  * it may not. A Slurm is no need: where it cannot be had, its tests are skipped and say so.
  */
-export async function setup({ runner = true, cuda = false, server = false, browser = false, slurm = false } = {}) {
+export async function setup({ runner = true, cuda = false, server = false, browser = false, slurm = false, pictures = false } = {}) {
   if (process.platform !== 'linux') throw new Failure(`Wishbone runs on Linux; this is ${process.platform}.`);
   if (Number(process.versions.node.split('.')[0]) < 20) {
     throw new Failure(`Node 20 or newer is needed; this is ${process.versions.node}.`);
@@ -113,6 +115,7 @@ export async function setup({ runner = true, cuda = false, server = false, brows
     ...(cuda ? forCuda : []),
     ...(server ? forServer : []),
     ...(browser ? forBrowser : []),
+    ...(pictures ? forPictures : []),
   ]);
   // Nobody but root could start one.
   if (slurm && process.getuid?.() === 0) {

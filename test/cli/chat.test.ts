@@ -138,9 +138,12 @@ test('the models of a run, its checkpoints, and the prompts of its evaluation se
     assert.equal(prompts[0]!.chosen, row.chosen[0]!.content);
     assert.equal(new Set(prompts.map(({ before: said, system, prompt }) => JSON.stringify([said, system, prompt]))).size, count);
     assert.deepEqual(
-      await texts.ask('evaluationStarts', run, []),
+      (await texts.ask('evaluationList', run, [])).map(({ start }) => start),
       prompts.map(({ prompt }) => prompt.slice(0, 200)),
     );
+    const ends = (await texts.ask('evaluationList', run, [])).map(({ end }) => end);
+    assert.equal(ends.at(-1), 'And now?');
+    assert.ok(prompts.every(({ prompt }, at) => ends[at] !== '' && prompt.trimEnd().endsWith(ends[at]!)));
   }
   const without = await wishbone(...train, '--max-steps', '1');
   const run = (JSON.parse(without.stdout) as { folder: string }).folder;

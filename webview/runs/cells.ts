@@ -44,11 +44,12 @@ const WIDEST = 300;
 /** Room for the mark of a selected run. */
 const MARK = 46;
 
-/** How wide a column is that has these texts, in pixels. */
-export function columnWidth(column: TableColumn, texts: Iterable<string>): number {
+/** How wide a column is that has these texts, in pixels: at least, and where there is room. */
+export function columnWidth(column: TableColumn, texts: Iterable<string>): { readonly least: number; readonly whole: number } {
   // A head is bold, and may have an arrow.
   let longest = column.label.length + 2.5;
   for (const text of texts) longest = Math.max(longest, text.length);
   const width = longest * CHARACTER + PADDING + (column.id === 'name' ? MARK : 0);
-  return Math.round(Math.min(WIDEST, Math.max(NARROWEST, width)));
+  const whole = Math.round(Math.max(NARROWEST, width));
+  return { least: Math.min(WIDEST, whole), whole };
 }

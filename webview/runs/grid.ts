@@ -57,8 +57,10 @@ export class RunsGrid {
     this.#drawHead();
     const rows = this.model.shown;
     const widths = columns.map((column) => columnWidth(column, texts(rows, column)));
-    this.root.style.setProperty('--columns', widths.map((width) => `${width}px`).join(' '));
-    this.#body.style.width = `${widths.reduce((sum, width) => sum + width, 0)}px`;
+    // The first are the runs' names; what room is left stands behind the last.
+    const tracks = widths.map(({ least, whole }, at) => (at === 0 ? `minmax(${least}px, ${whole}px)` : `${least}px`));
+    this.root.style.setProperty('--columns', `${tracks.join(' ')} minmax(0, 1fr)`);
+    this.root.style.setProperty('--width', `${widths.reduce((sum, { least }) => sum + least, 0)}px`);
     this.#body.style.height = `${lines.length * LINE}px`;
     // With groups, lines have levels.
     this.root.setAttribute('role', this.model.view.group === null ? 'grid' : 'treegrid');

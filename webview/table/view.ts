@@ -410,7 +410,8 @@ export class DatasetView implements PageView<TableHostMessage> {
     const count = this.#isPlain ? undefined : this.#found?.count;
     const isOver = this.#isPlain || this.#found?.isDone === true;
     const searched = !isOver && this.#found !== undefined && this.#found.total > 0 ? this.#found.searched / this.#found.total : undefined;
-    const some = count === undefined ? all : `${formatCount(count)} of ${all}`;
+    const isAll = count === undefined || (count === state.lines && this.#how.filter.trim() === '');
+    const some = isAll ? all : `${formatCount(count)} of ${all}`;
     const how = searched === undefined ? 'searching' : `${formatPercent(searched)} searched`;
     setText(this.#status, isOver ? some : `${some}, ${this.#isSearchStopped ? `stopped: ${how}` : how}`);
     const progress = progressText(state);

@@ -235,6 +235,14 @@ export class LiveRun {
     const best = await bestModel(this.folder, this.history);
     const trackers = await trackedRun(this.folder);
     const { terminal } = this.history;
+    // The runner writes down there what a run is repeated with, once it knows: the number of threads that "all" are.
+    const config =
+      state === this.#state
+        ? undefined
+        : await readRun(this.folder).then(
+            ({ config }) => config,
+            () => undefined,
+          );
     const sameCause = state === 'failed' && terminal?.type === 'failed' && !(await mayEndOtherwise(terminal));
     if (this.#end.signal.aborted) return;
     const previous = state === this.#state ? undefined : this.#state;
@@ -253,6 +261,7 @@ export class LiveRun {
       changedFrom < this.history.steps.length;
     this.#toldEvent = this.history.lastEvent;
     this.#state = state;
+    this.#config = config ?? this.#config;
     this.#crash = crash;
     this.#job = job;
     this.#trackers = trackers;

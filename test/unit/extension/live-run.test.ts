@@ -39,6 +39,19 @@ test('a finished run is read whole when it is opened', async (context) => {
   assert.equal(run.history.steps.length, 3000);
 });
 
+test('what the runner wrote into run.json is read when the run gets on', async (context) => {
+  const { folder } = await newRun(context);
+  const { run } = await watched(context, folder);
+  assert.equal(run.config.runner.threads, 0);
+  const file = path.join(folder, 'run.json');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(/"threads": 0/, '"threads": 3'));
+  await writeFile(path.join(folder, EVENTS_FILE), startLine() + stepLine(1) + eventLine('finished', { steps: 1, seconds: 9 }));
+  await until(() => run.state === 'finished', 'it has finished');
+  assert.equal(run.config.runner.threads, 3);
+  assert.equal(run.config.name, (JSON.parse(text) as { name: string }).name);
+});
+
 test('what is no run cannot be opened', async (context) => {
   await assert.rejects(LiveRun.open(await temporaryFolder(context)), WishboneError);
 });

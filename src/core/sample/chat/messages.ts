@@ -63,6 +63,14 @@ export interface EvaluationPrompt {
   readonly note: string;
 }
 
+/** As much of a prompt as a list shows. */
+export interface ListedPrompt {
+  /** How it begins. */
+  readonly start: string;
+  /** Its last line of more than one word, which often is the question; empty when there is none. */
+  readonly end: string;
+}
+
 /** What the process that reads texts can be asked (`serveChat`). */
 export interface ChatCalls {
   /** @throws WishboneError with the template's own words when it refuses the messages */
@@ -73,6 +81,6 @@ export interface ChatCalls {
   /** Number of prompts in the evaluation set of a run. @throws WishboneError when it has none, or its files are gone */
   evaluation(run: string): number;
   evaluationPrompt(task: { readonly run: string; readonly index: number }): EvaluationPrompt;
-  /** How the prompts begin, in their order. */
-  evaluationStarts(run: string): readonly string[];
+  /** The prompts in their order. */
+  evaluationList(run: string): readonly ListedPrompt[];
 }

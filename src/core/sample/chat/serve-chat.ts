@@ -4,12 +4,12 @@ import { type Channel, serve } from '../../transport/index.js';
 import { endTokens } from '../models.js';
 import { promptOf } from '../prompts.js';
 import { evaluationPrompts } from './evaluation-prompts.js';
-import type { ChatCalls, EvaluationPrompt, Reader, ShownToken } from './messages.js';
+import type { ChatCalls, EvaluationPrompt, ListedPrompt, Reader, ShownToken } from './messages.js';
 
 /** Tokens of a prompt, and of an answer, that are shown at most. */
 const MOST_SHOWN = 2_000;
 /** Characters of a prompt in a list. */
-const START_LENGTH = 200;
+const LISTED_LENGTH = 200;
 
 interface Opened {
   readonly tokenizer: ModelTokenizer;
@@ -60,8 +60,14 @@ export function serveChat(channel: Channel): void {
       if (found === undefined) throw new Error(`there is no prompt ${index}`);
       return found;
     },
-    evaluationStarts: async (run) => (await setOf(run)).map(({ prompt }) => prompt.slice(0, START_LENGTH)),
+    evaluationList: async (run) => (await setOf(run)).map(({ prompt }) => listed(prompt)),
   });
+}
+
+function listed(prompt: string): ListedPrompt {
+  const lines = prompt.split('\n').map((line) => line.trim());
+  const end = lines.filter((line) => /\S\s+\S/.test(line)).at(-1) ?? '';
+  return { start: prompt.slice(0, LISTED_LENGTH), end: end.slice(0, LISTED_LENGTH) };
 }
 
 /** What failed is tried again the next time. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 
-import type { ChatTexts, EvaluationPrompt } from '../../../core/sample/chat/index.js';
+import type { ChatTexts, EvaluationPrompt, ListedPrompt } from '../../../core/sample/chat/index.js';
 import { formatCount } from '../../../format.js';
 import { DEFAULT_TRY_SETTINGS, type EvaluationChoice, type TryExample } from '../../../protocol/try.js';
 import { withProgress } from '../../messages.js';
@@ -23,7 +23,7 @@ export async function evaluationPrompt(
 ): Promise<EvaluationPrompt | undefined> {
   const progress = { location: vscode.ProgressLocation.Window, title: 'Reading the evaluation set…' };
   const count = await withProgress(progress, () => texts.ask('evaluation', run, [run]));
-  const index = which === 'choose' ? await choose(await texts.ask('evaluationStarts', run, [run])) : indexOf(which, asked, count);
+  const index = which === 'choose' ? await choose(await texts.ask('evaluationList', run, [run])) : indexOf(which, asked, count);
   return index === undefined ? undefined : texts.ask('evaluationPrompt', { run, index }, [run]);
 }
 
@@ -31,10 +31,16 @@ function indexOf(which: 'next' | 'random', asked: number, count: number): number
   return which === 'next' ? asked % count : Math.floor(Math.random() * count);
 }
 
-async function choose(starts: readonly string[]): Promise<number | undefined> {
-  const items = starts.map((start, index) => ({ label: start.trim().replace(/\s+/g, ' '), description: formatCount(index + 1), index }));
+/** Prompts about one text begin alike: what they ask comes first. */
+async function choose(prompts: readonly ListedPrompt[]): Promise<number | undefined> {
+  const items = prompts.map(({ start, end }, index) => {
+    const begins = start.trim().replace(/\s+/g, ' ');
+    const isWhole = end === '' || begins === end;
+    return { label: isWhole ? begins : end, description: formatCount(index + 1), ...(isWhole ? {} : { detail: begins }), index };
+  });
   const title = 'Prompt of the Evaluation Set';
-  return (await vscode.window.showQuickPick(items, { title, placeHolder: 'Which prompt?', ignoreFocusOut: true }))?.index;
+  const how = { title, placeHolder: 'Which prompt?', matchOnDetail: true, ignoreFocusOut: true };
+  return (await vscode.window.showQuickPick(items, how))?.index;
 }
 
 export function exampleOf({ file, row, chosen, rejected }: EvaluationPrompt): TryExample {
