@@ -205,6 +205,26 @@ step('it ends: what was left is trained, once', async () => {
   await inEveryThemeOfView('sweep-done');
 });
 
+step('with other settings than its runs were begun with it is another sweep', async () => {
+  await workbench.command('Wishbone: Launch Run from Config…');
+  await workbench.pick('rates.wishbone.json');
+  await until('its values are there', async () => /4 runs/.test(await pane()));
+  await form.type('plan.max_steps', '4');
+  await until('it is forecast', async () => (await form.figures())['Steps'] === '4');
+  await form.press('Start Sweep');
+  const dialog = workbench.page.locator('.monaco-dialog-box');
+  await dialog.waitFor();
+  assert.match(await dialog.innerText(), /2 runs of its sweep were begun with other settings/);
+  await workbench.screenshot('sweep-other-settings');
+  assert.deepEqual(
+    (await dialog.locator('.monaco-button').allInnerTexts()).filter((text) => text !== ''),
+    ['Write a New File', 'Cancel'],
+  );
+  await dialog.locator('.monaco-button', { hasText: 'Cancel' }).click();
+  assert.match(await readFile(config, 'utf8'), /"max_steps": 3\b/);
+  await workbench.command('View: Close All Editors');
+});
+
 async function inEveryThemeOfView(name: string): Promise<void> {
   for (const [suffix, theme, base] of [
     ['light', 'Default Light Modern', 'vs'],

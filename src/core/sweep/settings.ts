@@ -15,13 +15,16 @@ export function settingsHash(config: ConfigFile, trial: Trial): string {
   return createHash('sha256').update(all).digest('hex').slice(0, 16);
 }
 
-/** Names of the trials whose runs were begun with other settings than the config has now. Of runs of older records nothing is known. */
+/**
+ * Names of the trials whose runs were begun with other settings than the config has now. Those that are passed over count nowhere, and of runs of
+ * older records nothing is known.
+ */
 export function changedTrials(record: SweepRecord | undefined, config: ConfigFile, trials: readonly Trial[]): string[] {
   const before = new Map(record?.trials.map((trial) => [trial.name, trial]));
   return trials
     .filter((trial) => {
-      const { folder, settings } = before.get(trial.name) ?? {};
-      return folder !== undefined && settings !== undefined && settings !== settingsHash(config, trial);
+      const { folder, settings, skipped } = before.get(trial.name) ?? {};
+      return folder !== undefined && skipped === undefined && settings !== undefined && settings !== settingsHash(config, trial);
     })
     .map(({ name }) => name);
 }

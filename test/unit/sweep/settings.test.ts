@@ -51,6 +51,8 @@ test('a sweep does not go on with settings that its runs were not begun with', (
   const other = read({ plan: { epochs: 7 } });
   const again = expandSweep(other);
   assert.deepEqual(changedTrials(undefined, other, again), []);
+  const passedOver = { ...record, trials: record.trials.map((trial) => ({ ...trial, skipped: 'passed over' })) };
+  assert.deepEqual(changedTrials(passedOver, other, again), []);
   assert.deepEqual(changedTrials(record, config, trials), []);
   assert.deepEqual(changedTrials(record, other, again), ['beta=0.1 seed=1']);
   checkUnchanged(record, config, trials);
