@@ -145,11 +145,11 @@ export class SweepStarter {
   async #ask(config: string, changed: number): Promise<string | undefined> {
     const why =
       changed > 0
-        ? `${plural(changed, 'run')} of its sweep ${changed === 1 ? 'was' : 'were'} begun with other settings.`
-        : 'Overwritten, it is the same sweep: its runs that have ended are not trained again where they have the same values.';
+        ? `${plural(changed, 'run')} of its sweep ${changed === 1 ? 'was' : 'were'} begun with other settings, so this is a new sweep, with a file of its own.`
+        : 'A new file is a new sweep. Overwritten, it is the same sweep: its runs that have ended are not trained again where they have the same values.';
     return showWarning(
       `${path.basename(config)} says something else than the form.`,
-      { modal: true, detail: `${config}\n\nA new file is a new sweep. ${why}` },
+      { modal: true, detail: `${config}\n\n${why}` },
       ...[NEW_FILE, ...(changed > 0 ? [] : [OVERWRITE])],
     );
   }
