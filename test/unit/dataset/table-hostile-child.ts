@@ -1,7 +1,7 @@
 /**
  * Reads changed copies of Parquet or Arrow files, to be run in a process of its own: what goes wrong may end it.
  *
- *     table-hostile-child.ts KIND SECONDS SEED FILE…
+ *     table-hostile-child.ts KIND COUNT SEED FILE…
  *
  * Prints, as JSON, how many were read and what was slow, large, or no WishboneError.
  */
@@ -17,17 +17,16 @@ const columns = ['prompt', 'chosen', 'rejected', 'tools', 'responses', 'scores']
 /** Milliseconds and bytes that a file of a few KB may take. */
 const [mostTime, mostMemory] = [1000, 2e8];
 
-async function main([kind, seconds, seed, ...files]: readonly string[]): Promise<void> {
+async function main([kind, count, seed, ...files]: readonly string[]): Promise<void> {
   const rowsOf = kind === 'arrow' ? arrowRows : parquetRows;
   const random = xorshift(Number(seed));
   const pick = (below: number): number => Math.floor(random() * below);
   const wholes = files.map((file) => ({ file, bytes: readFileSync(file) }));
   const target = path.join(tmpdir(), `wishbone-hostile-${process.pid}.${kind}`);
-  const end = Date.now() + 1000 * Number(seconds);
   const found: string[] = [];
   let [runs, refused, at] = [0, 0, 0];
   // Every byte of the first file once, then anything.
-  while (Date.now() < end) {
+  while (runs < Number(count)) {
     const isSweep = at < (wholes[0]?.bytes.length ?? 0);
     const { file, bytes } = wholes[isSweep ? 0 : pick(wholes.length)]!;
     const changed = Buffer.from(bytes);
