@@ -6,6 +6,7 @@ import {
   type Against,
   costOf,
   type Judge,
+  JUDGE_DEFAULTS,
   type JudgePlan,
   type JudgeReport,
   type JudgeRequest,
@@ -54,6 +55,7 @@ interface Options extends Record<string, unknown> {
 
 export function addJudgeCommand(program: Command): void {
   const price = between(0, 1e6);
+  const { sampling } = JUDGE_DEFAULTS;
   const command = program
     .command('judge')
     .summary("win rate of a run's completions, judged by a model or a rule")
@@ -69,18 +71,18 @@ export function addJudgeCommand(program: Command): void {
       'reference',
     )
     .option('--dataset <file>', 'preference file with the prompts, or dataset on the hub (default: the pairs that the run evaluates)')
-    .option('--count <number>', 'how many different prompts', count, 100)
+    .option('--count <number>', 'how many different prompts', count, JUDGE_DEFAULTS.count)
     .option('--judge-url <url>', 'address of the judge, for example https://api.openai.com/v1')
     .option('--judge-model <name>', "the judge's name there")
-    .option('--judge-tokens <number>', "maximum tokens in one of the judge's answers", count, 512)
+    .option('--judge-tokens <number>', "maximum tokens in one of the judge's answers", count, JUDGE_DEFAULTS.maxTokens)
     .option('--key-env <variable>', 'environment variable with the API key of the judge', KEY_VARIABLE)
-    .option('--timeout <seconds>', 'longest wait for an answer of the judge', between(1, 3600), 120)
-    .option('--at-once <number>', 'requests at the same time', between(1, 64), 4)
+    .option('--timeout <seconds>', 'longest wait for an answer of the judge', between(1, 3600), JUDGE_DEFAULTS.ask.timeout)
+    .option('--at-once <number>', 'requests at the same time', between(1, 64), JUDGE_DEFAULTS.ask.atOnce)
     .option('--rule <rule>', 'judge by a rule instead: regex:PATTERN, exact (the chosen response), shorter, longer', parseRule)
-    .option('--max-new-tokens <number>', 'maximum tokens in a completion', count, 256)
-    .option('--temperature <number>', '0: always the most likely token', between(0, 1000), 0)
-    .option('--top-p <number>', 'sample from the most likely tokens that together have this probability', between(1e-9, 1), 1)
-    .option('--seed <number>', 'the same seed gives the same completions', between(0, 2 ** 31 - 1), 0)
+    .option('--max-new-tokens <number>', 'maximum tokens in a completion', count, sampling.max_new_tokens)
+    .option('--temperature <number>', '0: always the most likely token', between(0, 1000), sampling.temperature)
+    .option('--top-p <number>', 'sample from the most likely tokens that together have this probability', between(1e-9, 1), sampling.top_p)
+    .option('--seed <number>', 'the same seed gives the same completions', between(0, 2 ** 31 - 1), sampling.seed)
     .option('--price-in <price>', 'what a million tokens of input cost, in any currency', price)
     .option('--price-out <price>', 'what a million tokens of output cost', price)
     .option('--dry-run', 'only print what it would take')

@@ -1,3 +1,4 @@
+import { PackedBytes } from './packed-bytes.js';
 import { must } from './table-fault.js';
 
 const LARGEST_BLOCK = 2 ** 17;
@@ -10,15 +11,11 @@ const LARGEST_BLOCK = 2 ** 17;
  * @throws TableFault
  */
 export function checkFrames(bytes: Uint8Array, size: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const packed = new PackedBytes(bytes);
+  const { view } = packed;
+  const take = (count: number): number => packed.take(count);
   let total = 0;
-  let at = 0;
-  const take = (count: number): number => {
-    must(count <= bytes.length - at, 'packed bytes end too early');
-    at += count;
-    return at - count;
-  };
-  while (at < bytes.length) {
+  while (!packed.isOver) {
     const magic = view.getUint32(take(4), true);
     if (magic >>> 4 === 0x184d2a5) {
       take(view.getUint32(take(4), true));

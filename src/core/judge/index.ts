@@ -4,4 +4,13 @@ export { JUDGE_FOLDER, type JudgeHead, type Order, type Usage, type Verdict } fr
 export { type Agreement, type JudgeReport, judgeText, type ReportedPrompt, verdictText, type WinRate } from './report.js';
 export { costOf, type Prices } from './cost.js';
 export { ruleOf } from './rules.js';
-export { type Against, type AskOptions, type EndpointJudge, type Judge, type JudgeRequest, type RuleJudge, RULE_NAMES } from './request.js';
+export {
+  type Against,
+  type AskOptions,
+  type EndpointJudge,
+  type Judge,
+  JUDGE_DEFAULTS,
+  type JudgeRequest,
+  type RuleJudge,
+  RULE_NAMES,
+} from './request.js';

@@ -58,3 +58,11 @@ export interface JudgeRequest {
   /** The runner's path; by default it is looked for. */
   readonly program?: string | undefined;
 }
+
+/** What is asked for where nobody says otherwise, the same everywhere: with another sampling, completions and verdicts are other ones. */
+export const JUDGE_DEFAULTS = {
+  count: 100,
+  maxTokens: 512,
+  ask: { timeout: 120, atOnce: 4 },
+  sampling: { max_new_tokens: 256, temperature: 0, top_p: 1, seed: 0 },
+} as const;

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 
 import { WishboneError } from '../../core/errors.js';
-import { type Against, type Judge, requireAddress, ruleOf } from '../../core/judge/index.js';
+import { type Against, type Judge, JUDGE_DEFAULTS, requireAddress, ruleOf } from '../../core/judge/index.js';
 import type { RunListing } from '../../core/run/index.js';
 import { sentence } from '../../format.js';
 import { listingText } from '../run-text.js';
@@ -11,7 +11,6 @@ import { setting } from '../settings.js';
 type Listing = Exclude<RunListing, { problem: Error }>;
 
 const MOST_PROMPTS = 100_000;
-const LONGEST_ANSWER = 512;
 
 /** The other side. */
 export async function chooseSide(run: Listing, others: readonly Listing[]): Promise<Against | undefined> {
@@ -71,7 +70,7 @@ export async function chooseJudge(): Promise<Judge | undefined> {
   return picked?.choose();
 }
 
-const endpoint = (url: string, model: string): Judge => ({ kind: 'endpoint', url, model, max_tokens: LONGEST_ANSWER });
+const endpoint = (url: string, model: string): Judge => ({ kind: 'endpoint', url, model, max_tokens: JUDGE_DEFAULTS.maxTokens });
 
 async function askEndpoint(before: string, modelBefore: string): Promise<Judge | undefined> {
   const url = await vscode.window.showInputBox({
@@ -111,7 +110,7 @@ export async function chooseCount(): Promise<number | undefined> {
   const text = await vscode.window.showInputBox({
     title: 'Prompts',
     prompt: 'How many different prompts, of those that the run does not train on',
-    value: '100',
+    value: String(JUDGE_DEFAULTS.count),
     validateInput: (typed) =>
       /^\d{1,6}$/.test(typed.trim()) && Number(typed) >= 1 && Number(typed) <= MOST_PROMPTS ? undefined : 'Type a whole number above 0.',
   });

@@ -1,6 +1,6 @@
 import type * as vscode from 'vscode';
 
-import { costOf, type JudgePlan, type JudgeRequest, judgeText } from '../../core/judge/index.js';
+import { costOf, JUDGE_DEFAULTS, type JudgePlan, type JudgeRequest, judgeText } from '../../core/judge/index.js';
 import type { RunListing } from '../../core/run/index.js';
 import { locateRunner } from '../../core/runner/index.js';
 import { runTask } from '../../core/tasks/index.js';
@@ -19,10 +19,6 @@ import { costText, judgePrices } from './prices.js';
 type Listing = Exclude<RunListing, { problem: Error }>;
 
 const GO = 'Judge';
-/** As `wishbone judge` has them. */
-const SAMPLING = { max_new_tokens: 256, temperature: 0, top_p: 1, seed: 0 };
-const TIMEOUT_SECONDS = 120;
-const AT_ONCE = 4;
 
 /** Has completions of a run judged beside others, after saying what that takes. */
 export class JudgeCompletions {
@@ -69,8 +65,8 @@ export class JudgeCompletions {
     const key = judge.kind === 'endpoint' ? await this.#keys.key(judge.url) : '';
     if (key === undefined) return undefined;
     return {
-      ...{ folder: run.folder, against, dataset, count, judge, sampling: SAMPLING },
-      ask: { timeout: TIMEOUT_SECONDS, atOnce: AT_ONCE, network: network(), ...(key === '' ? {} : { key }) },
+      ...{ folder: run.folder, against, dataset, count, judge, sampling: JUDGE_DEFAULTS.sampling },
+      ask: { ...JUDGE_DEFAULTS.ask, network: network(), ...(key === '' ? {} : { key }) },
       runner: { ...run.config.runner, devices: 1 },
       program: await locateRunner(),
     };

@@ -1,3 +1,4 @@
+import { PackedBytes } from '../packed-bytes.js';
 import { must } from '../table-fault.js';
 
 const MAGIC = 0x184d2204;
@@ -15,16 +16,12 @@ const SHORT = 48;
  */
 export function unpackLz4Frame(bytes: Uint8Array, size: number): Uint8Array {
   must(size <= MOST_GROWTH * (bytes.length + 16), `${size} bytes in ${bytes.length} that are packed with LZ4`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const packed = new PackedBytes(bytes);
+  const { view } = packed;
+  const take = (count: number): number => packed.take(count);
   const out = new Uint8Array(size);
-  let at = 0;
   let written = 0;
-  const take = (count: number): number => {
-    must(count <= bytes.length - at, 'packed bytes end too early');
-    at += count;
-    return at - count;
-  };
-  while (at < bytes.length) {
+  while (!packed.isOver) {
     const magic = view.getUint32(take(4), true);
     if ((magic & 0xfffffff0) >>> 0 === SKIPPED) {
       take(view.getUint32(take(4), true));
