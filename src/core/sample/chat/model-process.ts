@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { WishboneError } from '../../errors.js';
 import type { RunnerOptions } from '../../options/index.js';
+import { runnerCommand } from '../../runner/runner-command.js';
 import { runnerFlags } from '../../runner/runner-flags.js';
 import { runnerFailure, type SamplingOptions } from '../complete.js';
 import type { SampledModel } from '../models.js';
@@ -88,7 +89,7 @@ export class ModelProcess {
   static async start(model: SampledModel, options: RunnerOptions, program: string): Promise<ModelProcess> {
     const { execa } = await import('execa');
     const adapter = model.adapter === undefined ? [] : ['--adapter', model.adapter];
-    const child = execa(program, ['chat', model.folder, ...adapter, ...runnerFlags(options)], {
+    const child = execa(...runnerCommand(program, ['chat', model.folder, ...adapter, ...runnerFlags(options)]), {
       reject: false,
       buffer: false,
       stdin: 'pipe',
