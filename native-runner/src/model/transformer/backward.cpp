@@ -20,7 +20,7 @@ void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTenso
         attend(weights, layer, x, bin, index);
         product = project_and_gate(weights, layer, layer.input, layer.attention, delta, gates);
     }
-    if (gates.go_on) finish_mlp(weights, layer, product, delta);
+    if (gates.go_on) finish_mlp(weights, layer, product, {}, delta);
 }
 
 Transformer::Impl::LayerGradients Transformer::Impl::d_layer(const GradientView& gradients,

@@ -153,10 +153,16 @@ struct Transformer::Impl {
     Operand enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream, const Tensor& delta,
                   const Tensor& weight, const LowRank& adapter);
 
-    /// delta = what a sublayer adds to the stream: its last linear layer, normed where a norm follows; then
-    /// what the layer gave is left in `out`.
-    void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Operand& x,
-               const AdaptedLinear& layer, const Tensor& weight);
+    /// The residual stream: the sum of the two, or the first alone.
+    struct Stream {
+        Tensor sum, delta;
+    };
+
+    /// The stream behind a sublayer that ends with this linear layer. Where nothing else is to be done with what it gives, its product
+    /// adds to the stream, and `sum` is written; else that is left in `delta`, normed where a norm follows, and then what the layer gave
+    /// is left in `out`.
+    Stream leave(const Tensor& sum, const Tensor& stream, const Tensor& delta, const Tensor& out,
+                 const Tensor& inv_rms, const Operand& x, const AdaptedLinear& layer, const Tensor& weight);
 
     /// Queries and keys as attention reads them. `qkv` comes from the linear layer; it is rotated in place,
     /// or left alone when the heads are normed first.
@@ -181,9 +187,9 @@ struct Transformer::Impl {
     Operand project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
                              const Tensor& attention, const Tensor& delta, Gates gates);
 
-    /// From the gated unit to what the MLP adds to the stream.
-    void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Operand& product,
-                    const Tensor& delta);
+    /// From the gated unit to the stream behind the MLP; `sum` and `delta` as in `leave`.
+    Stream finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Operand& product,
+                      const Tensor& sum, const Tensor& delta);
 
     // ---- products.cpp ----
 
