@@ -1,7 +1,7 @@
 // How fast attention is by itself: bins of 16,384 tokens of equal preference pairs (a prompt and two
 // responses), each kernel path, forward and backward. One JSON object a line. Rates count visible scores
 // only: forward 4 · Hq · D · (visible pairs), backward 2.5 times that, the same count as for any other
-// implementation.
+// implementation. `bwd_rope_ms`: backward to gradients before RoPE, where the kernels give these.
 //   attention_benchmark             every path
 //   attention_benchmark automatic   only the kernels this GPU would take
 //   attention_benchmark portable    only those that run on every GPU
@@ -80,6 +80,16 @@ struct Bin {
         while (until.size() < capacity) until.push_back(capacity);
         return until;
     }
+
+    std::vector<std::int32_t> position() const {
+        std::vector<std::int32_t> position;
+        const int pair = prompt + chosen + rejected, whole = capacity / pair * pair;
+        for (std::int32_t t = 0; t < capacity; ++t) {
+            const std::int32_t at = t < whole ? t % pair : t - whole;
+            position.push_back(t < whole && at >= prompt + chosen ? at - chosen : at);
+        }
+        return position;
+    }
 };
 
 double visible_pairs(const std::vector<std::int32_t>& until) {
@@ -114,15 +124,20 @@ struct Arrays {
           d_out(random_array(capacity * s.query_heads * s.head_dim, 2)),
           out(allocate<__nv_bfloat16>(capacity * s.query_heads * s.head_dim)),
           d_qkv(allocate<__nv_bfloat16>(capacity * (s.query_heads + 2 * s.kv_heads) * s.head_dim)),
-          lse(allocate<float>(capacity * s.query_heads)) {}
+          lse(allocate<float>(capacity * s.query_heads)),
+          angles(allocate<float>(capacity * s.head_dim)) {
+        // Angles of nothing: which ones they are takes no time.
+        check(cudaMemset(angles.get(), 0, capacity * s.head_dim * sizeof(float)), "cudaMemset");
+    }
 
     DeviceArray<__nv_bfloat16> qkv, d_out, out, d_qkv;
     DeviceArray<float> lse;
+    DeviceArray<float> angles;  ///< cosines of half a head at every position, then sines
 };
 
 void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, const AttentionShape& shape,
              const Bin& bin, AttentionPath path) {
-    const std::vector<std::int32_t> until = bin.visible_until(), position(until.size());
+    const std::vector<std::int32_t> until = bin.visible_until(), position = bin.position();
     const auto prepare = [&] { return make_attention_mask(device, stream, until, position, shape, path); };
     std::vector<double> prepare_times(9);
     for (double& each : prepare_times) {
@@ -146,18 +161,33 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
                           capacity, shape);
     });
-    const double backward = time(stream, [&] {
-        attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
-                           arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, workspace.get());
-    });
+    const auto time_backward = [&](const Rotation& rotation) {
+        return time(stream, [&] {
+            attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
+                               arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, rotation,
+                               workspace.get());
+        });
+    };
+    const double backward = time_backward({});
+    const DeviceArray<std::int32_t> place = allocate<std::int32_t>(capacity);
+    check(cudaMemcpy(place.get(), position.data(), position.size() * sizeof(std::int32_t),
+                     cudaMemcpyHostToDevice),
+          "cudaMemcpy");
+    const std::int64_t planes = shape.head_dim / 2;
+    const Rotation rotation{Tensor(arrays.angles.get(), DType::f32, {capacity, planes}),
+                            Tensor(arrays.angles.get() + capacity * planes, DType::f32, {capacity, planes}),
+                            Tensor(place.get(), DType::i32, {capacity})};
+    const bool rotates = attention_backward_rotates(*mask, capacity, shape, rotation);
+    const double backward_rope = rotates ? time_backward(rotation) : 0;
     const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(until);
     std::printf(
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
-        "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"fwd_tflops\": %.1f, "
+        "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
         path == AttentionPath::portable ? "portable" : "automatic", static_cast<long long>(shape.query_heads),
         static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), bin.name, forward,
-        backward, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
+        backward, backward_rope, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4],
+        busy_prepare);
     std::fflush(stdout);
 }
 

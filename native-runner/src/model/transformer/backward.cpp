@@ -151,8 +151,8 @@ void Transformer::Impl::attend_backward(const LayerWeights& weights, const Layer
     const Tensor qkv =
         weights.base.query_norm ? normed_and_rotated(weights, layer.qkv, bin, index) : layer.qkv;
     const DeviceBin::View& view = view_of(bin, index);
-    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask, view.shape);
-    rotate(d_qkv, bin, index, true);
+    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask, view.shape,
+                               rotation_of(bin, index));
     if (weights.base.query_norm)
         backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
                                  weights.base.query_norm, weights.base.key_norm, shape, norm);

@@ -62,8 +62,7 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
         const LayerTensors layer = tensors_of(passing, i, weights.adapters, count, count);
         const Operand x = enter(layer.input, layer.attention_inv_rms, stream.sum, stream.delta,
                                 weights.base.before_attention, weights.adapters.qkv);
-        project(flat(layer.qkv), x, qkv_of(weights, layer));
-        backend.copy(cache.rows(i, start, total), normed_and_rotated(weights, layer.qkv, bin, i));
+        backend.copy(cache.rows(i, start, total), queries_keys_values(weights, layer, x, bin, i));
         const DeviceBin::View& view = view_of(bin, i);
         const Tensor attention = activation(all_attention, {total, out_size});
         backend.attention(attention, statistic(all_lse, {shape.query_heads, total}), cache.rows(i, 0, total),

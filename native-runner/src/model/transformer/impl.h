@@ -43,11 +43,11 @@ struct Transformer::Impl {
     std::vector<std::int64_t> windows;  ///< those of the layers, each once
     Activations kept, passing;          ///< of a forward pass that keeps, and of one that does not
     Workspace work;
-    struct Rotation {
+    struct RopeTables {
         Buffer memory;
         Tensor cos, sin;
     };
-    std::vector<Rotation> rotations;  ///< for each of `config.ropes`
+    std::vector<RopeTables> rope_tables;  ///< for each of `config.ropes`
     std::int64_t rope_positions = 0, longest = 0;
     const DeviceBin* kept_bin = nullptr;
 
@@ -164,12 +164,17 @@ struct Transformer::Impl {
     Stream leave(const Tensor& sum, const Tensor& stream, const Tensor& delta, const Tensor& out,
                  const Tensor& inv_rms, const Operand& x, const AdaptedLinear& layer, const Tensor& weight);
 
-    /// Queries and keys as attention reads them. `qkv` comes from the linear layer; it is rotated in place,
-    /// or left alone when the heads are normed first.
+    /// How a layer rotates the tokens of a bin; none where it has no RoPE.
+    Rotation rotation_of(const DeviceBin& bin, std::int64_t layer) const;
+
+    /// Queries, keys and values of what the layer reads, as attention reads them. In `layer.qkv` they are left rotated, or, where heads
+    /// are normed before, as the linear layer gives them.
+    Tensor queries_keys_values(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
+                               const DeviceBin& bin, std::int64_t index);
+
+    /// What attention reads, in memory of its own, of heads that are normed: `qkv` as the linear layer gives them.
     Tensor normed_and_rotated(const LayerWeights& weights, const Tensor& qkv, const DeviceBin& bin,
                               std::int64_t layer);
-
-    void rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse);
 
     void attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
                 const DeviceBin& bin, std::int64_t index);

@@ -72,28 +72,39 @@ Transformer::Impl::Stream Transformer::Impl::leave(const Tensor& sum, const Tens
     return {stream, delta};
 }
 
+Rotation Transformer::Impl::rotation_of(const DeviceBin& bin, std::int64_t layer) const {
+    const int rope = config.kind_of(layer).rope;
+    if (rope == LayerKind::no_rope) return {};
+    const RopeTables& tables = rope_tables[static_cast<std::size_t>(rope)];
+    return {tables.cos, tables.sin, bin.position};
+}
+
 Tensor Transformer::Impl::normed_and_rotated(const LayerWeights& weights, const Tensor& qkv,
                                              const DeviceBin& bin, std::int64_t layer) {
-    Tensor result = qkv;
-    if (weights.base.query_norm) {
-        result = activation(work.qkv, {qkv.shape[0], qkv.shape[1], qkv.shape[2]});
-        backend.qk_norm(result, qkv, weights.base.query_norm, weights.base.key_norm, shape, norm);
-    }
-    rotate(result, bin, layer, false);
+    const Tensor result = activation(work.qkv, {qkv.shape[0], qkv.shape[1], qkv.shape[2]});
+    backend.qk_norm(result, qkv, weights.base.query_norm, weights.base.key_norm, shape, norm);
+    if (const Rotation rotation = rotation_of(bin, layer)) backend.rope(result, rotation, shape, false);
     return result;
 }
 
-void Transformer::Impl::rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse) {
-    const int rope = config.kind_of(layer).rope;
-    if (rope == LayerKind::no_rope) return;
-    const Rotation& rotation = rotations[static_cast<std::size_t>(rope)];
-    backend.rope(qkv, rotation.cos, rotation.sin, bin.position, shape, inverse);
+Tensor Transformer::Impl::queries_keys_values(const LayerWeights& weights, const LayerTensors& layer,
+                                              const Operand& x, const DeviceBin& bin, std::int64_t index) {
+    const AdaptedLinear linear = qkv_of(weights, layer);
+    const Rotation rotation = rotation_of(bin, index);
+    if (precision != Precision::fp8 && !weights.base.query_norm && !linear.adapter && !linear.base.bias &&
+        !linear.base.scale) {
+        backend.rotated_linear(layer.qkv, x.x, linear.base.weight, rotation, shape);
+        return layer.qkv;
+    }
+    project(flat(layer.qkv), x, linear);
+    if (weights.base.query_norm) return normed_and_rotated(weights, layer.qkv, bin, index);
+    if (rotation) backend.rope(layer.qkv, rotation, shape, false);
+    return layer.qkv;
 }
 
 void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
                                const DeviceBin& bin, std::int64_t index) {
-    project(flat(layer.qkv), x, qkv_of(weights, layer));
-    const Tensor qkv = normed_and_rotated(weights, layer.qkv, bin, index);
+    const Tensor qkv = queries_keys_values(weights, layer, x, bin, index);
     const DeviceBin::View& view = view_of(bin, index);
     backend.attention(layer.attention, layer.lse, qkv, *view.mask, view.shape);
 }

@@ -56,7 +56,7 @@ Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute 
       norm{static_cast<float>(config.rms_norm_eps), config.norm_weights_less_one ? 1.0f : 0.0f},
       recompute(the_recompute),
       precision(the_precision),
-      rotations(config.ropes.size()) {
+      rope_tables(config.ropes.size()) {
     check_precision(backend, config, precision, "runner.precision");
     kept.layers.resize(static_cast<std::size_t>(config.layers));
     passing.layers.resize(1);  // every layer overwrites the one before

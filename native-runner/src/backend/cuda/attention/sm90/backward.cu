@@ -20,6 +20,9 @@
 // tokens, so that the sum over the group costs nothing and short segments waste little. One warp of warpgroup
 // 0 loads (producer.cuh), warpgroups 1 and 2 compute (consumer.cuh) and take turns at starting products; all
 // left factors of the sums come from registers.
+//
+// dQ and dK are those of what RoPE made of queries and keys. They are turned back in registers, in f32, on their way to memory
+// (rotation.cuh): a pass of its own would read and write both once more, and round them twice.
 
 #include <algorithm>
 
@@ -103,10 +106,17 @@ struct Workspace {
     }
 };
 
+RowRotation row_rotation(const Rotation& rotation) {
+    if (!rotation) return {};
+    return {rotation.cos.as<float>(), rotation.sin.as<float>(), rotation.position.as<std::int32_t>(),
+            static_cast<std::int32_t>(rotation.planes() / 8)};
+}
+
 template <int D, int Stages, int QueryStages>
 void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, const __nv_bfloat16* d_out,
             const __nv_bfloat16* out, const float* lse, const __nv_bfloat16* qkv, const Work& work,
-            std::int64_t tokens, const AttentionShape& shape, std::byte* workspace) {
+            std::int64_t tokens, const AttentionShape& shape, const Rotation& rotation,
+            std::byte* workspace) {
     constexpr int M = query_rows(D), N = key_block(D);
     const auto query_heads = static_cast<int>(shape.query_heads), kv_heads = static_cast<int>(shape.kv_heads);
     const int group = query_heads / kv_heads, tile_tokens = M / group, heads = query_heads + 2 * kv_heads;
@@ -146,7 +156,8 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
                                 .group = group,
                                 .tile_tokens = tile_tokens,
                                 .scale = shape.scale,
-                                .scale_log2 = shape.scale * log2_e};
+                                .scale_log2 = shape.scale * log2_e,
+                                .rotation = row_rotation(rotation)};
     const auto run = [&](auto kernel, int shared_bytes, int items, auto... arguments) {
         allow_shared_memory(kernel, shared_bytes);
         kernel<<<std::min(device.multiprocessors, items), threads, shared_bytes, stream>>>(arguments...);
@@ -167,6 +178,11 @@ bool attention_backward_supports(AttentionShape shape) {
            shape.query_heads % shape.kv_heads == 0 && shape.query_heads / shape.kv_heads <= 64;
 }
 
+bool attention_backward_rotates(const Rotation& rotation) {
+    const auto aligned = [](const Tensor& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 8 == 0; };
+    return rotation && rotation.planes() % 8 == 0 && aligned(rotation.cos) && aligned(rotation.sin);
+}
+
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape) {
     return backward::Workspace(work, shape).bytes;
 }
@@ -174,11 +190,14 @@ std::size_t attention_backward_workspace(const backward::Work& work, AttentionSh
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
                         const __nv_bfloat16* qkv, const backward::Work& work, std::int64_t tokens,
-                        AttentionShape shape, void* workspace) {
-    require(attention_backward_supports(shape), "attention_backward");
+                        AttentionShape shape, const Rotation& rotation, void* workspace) {
+    require(attention_backward_supports(shape) && (!rotation || (attention_backward_rotates(rotation) &&
+                                                                 2 * rotation.planes() <= shape.head_dim)),
+            "attention_backward");
     if (tokens == 0) return;
     const auto run = shape.head_dim == 64 ? backward::launch<64, 3, 3> : backward::launch<128, 3, 3>;
-    run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, static_cast<std::byte*>(workspace));
+    run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, rotation,
+        static_cast<std::byte*>(workspace));
 }
 
 }  // namespace wishbone::cuda::sm90

@@ -8,6 +8,13 @@
 
 namespace wishbone::cuda::sm90::backward {
 
+/// The rotation (backend.h) that gradients of queries and keys are turned back by before they are rounded, in device memory.
+struct RowRotation {
+    const float *cos, *sin;        ///< [positions, 8 · groups], 8-byte aligned
+    const std::int32_t* position;  ///< [tokens]
+    std::int32_t groups;           ///< R/2 / 8; 0: none
+};
+
 /// A call's arguments, for both kernels. Lists are those of Work.
 struct Parameters {
     const Tiles::Item* items;
@@ -26,6 +33,7 @@ struct Parameters {
     std::int32_t item_count, query_item_count, query_tiles;
     std::int32_t tokens, query_heads, kv_heads, group, tile_tokens;
     float scale, scale_log2;
+    RowRotation rotation;
 };
 
 }  // namespace wishbone::cuda::sm90::backward

@@ -6,6 +6,7 @@
 #include "backend/cuda/attention/sm90/backward/key_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/parameters.h"
 #include "backend/cuda/attention/sm90/backward/products.cuh"
+#include "backend/cuda/attention/sm90/backward/rotation.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
 #include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -62,14 +63,21 @@ struct KeyConsumer {
         }
     }
 
+    /// `position`: of the thread's two keys.
     __device__ __forceinline__ void store(const ThreadKeys& keys, int kv_head, int key_end,
-                                          const float (&dk)[D / 2], const float (&dv)[D / 2]) const {
+                                          const int (&position)[2], float (&dk)[D / 2],
+                                          const float (&dv)[D / 2]) const {
         const std::int64_t stride = std::int64_t(p.query_heads + 2 * p.kv_heads) * D;
         __nv_bfloat16* const to = p.d_qkv + keys.key0 * stride + (p.query_heads + kv_head) * D;
-        store_row(to, keys.key0 < key_end, dk, 0, p.scale);
-        store_row(to + 8 * stride, keys.key1 < key_end, dk, 1, p.scale);
-        store_row(to + p.kv_heads * D, keys.key0 < key_end, dv, 0, 1.0f);
-        store_row(to + p.kv_heads * D + 8 * stride, keys.key1 < key_end, dv, 1, 1.0f);
+        const bool valid[2] = {keys.key0 < key_end, keys.key1 < key_end};
+        const RowAngles<D> angles[2] = {{p.rotation, position[0]}, {p.rotation, position[1]}};
+        store_row(to + p.kv_heads * D, valid[0], dv, 0, 1.0f);
+        store_row(to + p.kv_heads * D + 8 * stride, valid[1], dv, 1, 1.0f);
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+            turn_back<D / 16>(dk, h, angles[h], p.rotation.groups);
+            store_row(to + 8 * h * stride, valid[h], dk, h, p.scale);
+        }
     }
 
     __device__ __forceinline__ void run() const {
@@ -99,6 +107,8 @@ struct KeyConsumer {
             if (kv_head < 0) return;
             const int key_end = item.key_end, tiles = item.tiles;
             const ThreadKeys keys(p.until, item, key_end, row, half * 64 + warp * 16);
+            const int position[2] = {position_of(p.rotation, keys.key0, keys.key0 < key_end),
+                                     position_of(p.rotation, keys.key1, keys.key1 < key_end)};
             const TilesInSight in_sight(item, half, p.tile_tokens);
             int first = item.query_begin + (in_sight.end - 1) * p.tile_tokens;
             pass(tiles - in_sight.end);
@@ -151,7 +161,7 @@ struct KeyConsumer {
             warp_arrive(shared.key_empty());
             wgmma_hold(dk);
             wgmma_hold(dv);
-            store(keys, kv_head, key_end, dk, dv);
+            store(keys, kv_head, key_end, position, dk, dv);
             pass(in_sight.begin);
         }
     }

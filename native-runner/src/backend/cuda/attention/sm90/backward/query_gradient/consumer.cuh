@@ -8,6 +8,7 @@
 #include "backend/cuda/attention/sm90/backward/query_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/query_gradient/statistics.cuh"
 #include "backend/cuda/attention/sm90/backward/query_rows.cuh"
+#include "backend/cuda/attention/sm90/backward/rotation.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
 #include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -36,12 +37,15 @@ struct QueryConsumer {
     }
 
     __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row,
-                                          const float (&dq)[D / 2]) const {
+                                          const int (&position)[2], float (&dq)[D / 2]) const {
         const int heads = p.query_heads + 2 * p.kv_heads, head = kv_head * p.group;
-        store_row(p.d_qkv + row_offset<D>(tile, row, p.group, head, heads), is_query(tile, row, p.group), dq,
-                  0, p.scale);
-        store_row(p.d_qkv + row_offset<D>(tile, row + 8, p.group, head, heads),
-                  is_query(tile, row + 8, p.group), dq, 1, p.scale);
+        const RowAngles<D> angles[2] = {{p.rotation, position[0]}, {p.rotation, position[1]}};
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+            turn_back<D / 16>(dq, h, angles[h], p.rotation.groups);
+            store_row(p.d_qkv + row_offset<D>(tile, row + 8 * h, p.group, head, heads),
+                      is_query(tile, row + 8 * h, p.group), dq, h, p.scale);
+        }
     }
 
     __device__ __forceinline__ void run() const {
@@ -68,6 +72,8 @@ struct QueryConsumer {
                 p.stats + (std::int64_t(kv_head) * p.query_tiles + first_tile + part) * 2 * M + row;
             int token[2];
             finish_statistics<M>(stats, delta, token, lse, tile, row, p.group, c);
+            const int position[2] = {position_of(p.rotation, token[0], is_query(tile, row, p.group)),
+                                     position_of(p.rotation, token[1], is_query(tile, row + 8, p.group))};
 
             float dq[D / 2];
 #pragma unroll
@@ -121,7 +127,7 @@ struct QueryConsumer {
             }
             key_ring.next();
             wgmma_hold(dq);
-            store(tile, kv_head, row, dq);
+            store(tile, kv_head, row, position, dq);
         }
     }
 };
