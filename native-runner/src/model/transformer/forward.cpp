@@ -31,7 +31,8 @@ Tensor Transformer::Impl::forward_hidden(const ModelView& model, DeviceBin& bin,
         }
         delta = activation(work.narrow, {rows, hidden});
         // The last layer's gates are never computed again.
-        const bool stay = &activations == &kept && (recompute == Recompute::none || i + 1 == config.layers);
+        const bool stay =
+            &activations == &kept && (recompute.of(i) == Recompute::none || i + 1 == config.layers);
         const Operand product =
             project_and_gate(weights, layer, stream, attention, delta, {.stay = stay, .go_on = true});
         stream = layer.middle;
