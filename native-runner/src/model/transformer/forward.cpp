@@ -29,7 +29,8 @@ Tensor Transformer::Impl::forward_hidden(const ModelView& model, DeviceBin& bin,
         }
         const Tensor delta = activation(work.narrow, {rows, hidden});
         // The last layer's gates are never computed again.
-        const bool stay = &activations == &kept && (recompute == Recompute::none || i + 1 == config.layers);
+        const bool stay =
+            &activations == &kept && (recompute.of(i) == Recompute::none || i + 1 == config.layers);
         const Operand product =
             project_and_gate(weights, layer, input, attention, delta, {.stay = stay, .go_on = true});
         const Tensor next = activation(

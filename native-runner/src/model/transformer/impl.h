@@ -38,7 +38,7 @@ struct Transformer::Impl {
     const DType dtype;
     const AttentionShape shape;  ///< without a window
     const RmsNorm norm;
-    const Recompute recompute;
+    const RecomputePlan recompute;
     Precision precision;
     std::vector<std::int64_t> windows;  ///< those of the layers, each once
     Activations kept, passing;          ///< of a forward pass that keeps, and of one that does not
@@ -51,7 +51,7 @@ struct Transformer::Impl {
     std::int64_t rope_positions = 0, longest = 0;
     const DeviceBin* kept_bin = nullptr;
 
-    Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute, Precision the_precision);
+    Impl(Backend& the_backend, ModelConfig the_config, RecomputePlan the_recompute, Precision the_precision);
 
     Tensor activation(Slot& slot, std::initializer_list<std::int64_t> dims) {
         return slot.get(backend, dtype, dims);

@@ -6,8 +6,11 @@ Transformer::Impl::LayerTensors Transformer::Impl::tensors_of(Activations& activ
                                                               const Lora::Layer& adapters,
                                                               std::int64_t tokens, std::int64_t rows) {
     Activations::Layer& own = layer_of(activations, layer);
-    Activations::Layer& attention = recompute == Recompute::block ? activations.recomputed : own;
-    Activations::Layer& mlp = recompute != Recompute::none ? activations.recomputed : own;
+    // The last layer's results lie where those of layers are that are computed again: they are read before any of these is.
+    const bool keeps = &activations == &kept, last = layer + 1 == config.layers;
+    const Recompute again = last ? recompute.of(0) : recompute.of(layer);
+    Activations::Layer& attention = keeps && again == Recompute::block ? activations.recomputed : own;
+    Activations::Layer& mlp = keeps && again != Recompute::none ? activations.recomputed : own;
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, hidden = config.hidden_size;
     LayerTensors tensors;
     tensors.input = activation(own.input, {tokens, hidden});
