@@ -16,7 +16,8 @@ namespace wishbone::cuda::sm90 {
 /// heads a KV head. Everything else is left to the portable one.
 bool attention_backward_supports(AttentionShape shape);
 
-/// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head.
+/// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head, 12
+/// with a window.
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape);
 
 /// Gradient of prefix-masked attention. d_qkv, qkv bf16 [T, Hq + 2·Hkv, D]; d_out, out bf16 [T, Hq·D]; lse
