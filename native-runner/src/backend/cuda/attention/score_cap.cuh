@@ -25,11 +25,25 @@ struct ScoreCap {
         const float tangent = inward * capped_score;
         return fmaxf(1 - tangent * tangent, 0.0f);
     }
-    /// Scores become capped ones.
+    /// Scores become capped ones. Four share one reciprocal: kernels with caps wait for the unit that computes
+    /// those and powers.
     template <int Size>
     __device__ __forceinline__ void apply(float (&scores)[Size]) const {
+        static_assert(Size % 4 == 0);
 #pragma unroll
-        for (int i = 0; i < Size; ++i) scores[i] = outward * tangent(scores[i]);
+        for (int i = 0; i < Size; i += 4) {
+            float d[4];  // 1 + e^(2 x), where tanh x = 1 - 2 / d
+#pragma unroll
+            // tanh is 1 where the power is bounded, and the product of all four stays a number.
+            for (int j = 0; j < 4; ++j)
+                d[j] = 1 + exp2_fast(fminf(2 * log2_e * inward * scores[i + j], 27.0f));
+            const float first = d[0] * d[1], second = d[2] * d[3];
+            const float reciprocal = -2 * outward * reciprocal_fast(first * second);
+            scores[i] = d[1] * (second * reciprocal) + outward;
+            scores[i + 1] = d[0] * (second * reciprocal) + outward;
+            scores[i + 2] = d[3] * (first * reciprocal) + outward;
+            scores[i + 3] = d[2] * (first * reciprocal) + outward;
+        }
     }
 };
 

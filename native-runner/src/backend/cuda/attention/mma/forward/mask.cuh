@@ -12,7 +12,9 @@ __device__ __forceinline__ void cap_scores(float (&scores)[Blocks][Columns][4], 
 #pragma unroll
     for (int b = 0; b < Blocks; ++b)
 #pragma unroll
-        for (int c = 0; c < Columns; ++c) cap.apply(scores[b][c]);
+        for (int c = 0; c < Columns; ++c)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) scores[b][c][i] = cap.outward * cap.tangent(scores[b][c][i]);
 }
 
 /// Scores of invisible pairs become -inf. `keys`: of the tile; `token`: of this lane's rows 16 b + 8 h, at [2
