@@ -20,6 +20,10 @@
 // tokens, so that the sum over the group costs nothing and short segments waste little. One warp of warpgroup
 // 0 loads (producer.cuh), warpgroups 1 and 2 compute (consumer.cuh) and take turns at starting products; all
 // left factors of the sums come from registers.
+//
+// Capped scores are C = cap / scale · tanh(scale / cap · S): P comes from C, and dS is multiplied by the slope
+// 1 - (scale / cap · C)². A sliding window shortens the lists of both kernels; what a query sees first comes
+// to the key pass with its statistics. Both are compiled in where they are needed (features.h).
 
 #include <algorithm>
 

@@ -8,6 +8,9 @@
 // the other. One thread of warpgroup 0 loads (forward/producer.cuh); in the others, the scores of the next
 // key tile are computed while those of the last are weighted, and warpgroups take turns at the matrix units,
 // so that one computes exponentials while another multiplies (forward/consumer.cuh).
+//
+// A sliding window shortens the lists of keys, and hides those that only some queries of the tile no longer
+// see; scores are capped before they are hidden. Both are compiled in where they are needed (features.h).
 
 #include <algorithm>
 
