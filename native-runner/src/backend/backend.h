@@ -184,6 +184,8 @@ class Backend {
 
     /// out [M,N] = x [M,K] · w[N,K]ᵀ.
     virtual void linear(Tensor out, Tensor x, Tensor w) = 0;
+    /// sum [M,N] = stream [M,N] + x [M,K] · w[N,K]ᵀ. `sum` is not `x`, and may be `stream`.
+    virtual void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w);
     /// d_x [M,K] = d_out [M,N] · w [N,K].
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
     /// d_w [N,K] = d_outᵀ · x; `adds`: added to what is there, of which nothing is read otherwise. The same bits as added to zeros.

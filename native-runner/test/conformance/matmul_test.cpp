@@ -50,6 +50,15 @@ BACKEND_TEST("linear and its gradients") {
         device.backend.linear(again, tx, tw);
         CHECK(device.get(again) == device.get(out));
         if (rows != outputs) CHECK_THROWS(device.backend.linear(out, tw, tx));
+
+        const Values stream = device.random(random, rows * outputs);
+        const Tensor to = device.put(stream, {rows, outputs}), sum = device.poisoned({rows, outputs});
+        device.backend.linear_added(sum, to, tx, tw);
+        CHECK(device.off(sum, plus(stream, reference::linear(x, w, inputs)), rounded_once(1e-6, 1e-2)) < 1);
+        CHECK(device.get(to) == stream);
+        device.backend.linear_added(to, to, tx, tw);
+        CHECK(device.get(to) == device.get(sum));
+        if (rows != outputs) CHECK_THROWS(device.backend.linear_added(sum, to, tw, tx));
     }
 }
 

@@ -5,6 +5,7 @@
 //   attention_benchmark             every path
 //   attention_benchmark automatic   only the kernels this GPU would take
 //   attention_benchmark portable    only those that run on every GPU
+//   attention_benchmark [path] --window 1024 --softcap 50    with a sliding window, with capped scores
 
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
@@ -80,21 +81,26 @@ struct Bin {
         while (until.size() < capacity) until.push_back(capacity);
         return until;
     }
-
-    std::vector<std::int32_t> position() const {
-        std::vector<std::int32_t> position;
-        const int pair = prompt + chosen + rejected, whole = capacity / pair * pair;
-        for (std::int32_t t = 0; t < capacity; ++t) {
-            const std::int32_t at = t < whole ? t % pair : t - whole;
-            position.push_back(t < whole && at >= prompt + chosen ? at - chosen : at);
-        }
-        return position;
-    }
 };
 
-double visible_pairs(const std::vector<std::int32_t>& until) {
+/// How many ancestors each token has.
+std::vector<std::int32_t> positions(const std::vector<std::int32_t>& until) {
+    std::vector<std::int32_t> depth, path;
+    for (std::int32_t q = 0; q < static_cast<std::int32_t>(until.size()); ++q) {
+        while (!path.empty() && until[static_cast<std::size_t>(path.back())] <= q) path.pop_back();
+        depth.push_back(static_cast<std::int32_t>(path.size()));
+        path.push_back(q);
+    }
+    return depth;
+}
+
+/// `window` 0: none.
+double visible_pairs(const std::vector<std::int32_t>& position, std::int64_t window) {
     double pairs = 0;
-    for (std::size_t k = 0; k < until.size(); ++k) pairs += until[k] - static_cast<double>(k);
+    for (const std::int32_t ancestors : position) {
+        const std::int64_t seen = ancestors + 1;
+        pairs += static_cast<double>(window > 0 ? std::min(seen, window) : seen);
+    }
     return pairs;
 }
 
@@ -137,7 +143,7 @@ struct Arrays {
 
 void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, const AttentionShape& shape,
              const Bin& bin, AttentionPath path) {
-    const std::vector<std::int32_t> until = bin.visible_until(), position = bin.position();
+    const std::vector<std::int32_t> until = bin.visible_until(), position = positions(until);
     const auto prepare = [&] { return make_attention_mask(device, stream, until, position, shape, path); };
     std::vector<double> prepare_times(9);
     for (double& each : prepare_times) {
@@ -179,13 +185,13 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
                             Tensor(place.get(), DType::i32, {capacity})};
     const bool rotates = attention_backward_rotates(*mask, capacity, shape, rotation);
     const double backward_rope = rotates ? time_backward(rotation) : 0;
-    const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(until);
+    const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(position, shape.window);
     std::printf(
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
-        "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
+        "\"head_dim\": %lld, \"window\": %lld, \"softcap\": %g, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
         path == AttentionPath::portable ? "portable" : "automatic", static_cast<long long>(shape.query_heads),
-        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), bin.name, forward,
+        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), static_cast<long long>(shape.window), static_cast<double>(shape.softcap), bin.name, forward,
         backward, backward_rope, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4],
         busy_prepare);
     std::fflush(stdout);
@@ -194,7 +200,18 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::string_view only = count > 1 ? arguments[1] : "";
+    std::string_view only;
+    std::int64_t window = 0;
+    float softcap = 0;
+    for (int i = 1; i < count; ++i) {
+        const std::string_view argument = arguments[i];
+        if (argument == "--window" && i + 1 < count)
+            window = std::atoll(arguments[++i]);
+        else if (argument == "--softcap" && i + 1 < count)
+            softcap = static_cast<float>(std::atof(arguments[++i]));
+        else
+            only = argument;
+    }
     try {
         const Device device = use_device(0);
         cudaStream_t stream = nullptr;
@@ -205,8 +222,10 @@ int main(int count, char** arguments) {
                             {"causal", capacity, 0, 0}};
         for (const auto& [query_heads, kv_heads, head_dim] :
              {std::array{32, 8, 128}, std::array{32, 8, 64}, std::array{12, 2, 128}}) {
-            const AttentionShape shape{query_heads, kv_heads, head_dim,
-                                       1.0f / std::sqrt(static_cast<float>(head_dim))};
+            AttentionShape shape{query_heads, kv_heads, head_dim,
+                                 1.0f / std::sqrt(static_cast<float>(head_dim))};
+            shape.window = window;
+            shape.softcap = softcap;
             const Arrays arrays(shape);
             for (const Bin& bin : bins) {
                 if (only != "portable") measure(device, stream, arrays, shape, bin, AttentionPath::automatic);

@@ -463,6 +463,47 @@ TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctes
     CHECK_THROWS_AS(cuda::attention_backward_workspace(*mask, 4, shape_of(2, 1, 64)), Error);
 }
 
+TEST_CASE("cuda attention: capped scores" * doctest::skip(!have_cuda())) {
+    const Mask small =
+        random_trees(81, {.trees = 5, .deepest = 5, .most_children = 3, .longest_segment = 14});
+    for (AttentionShape shape : shapes) {
+        shape.softcap = 1;
+        check_attention(small, shape);
+        check_attention(pairs(2, 100, 40, 45), shape);
+        shape.softcap = 30;
+        check_attention(Mask(129, 129), shape);
+        // Most scores are near the cap.
+        shape.softcap = 2;
+        check_attention(pairs(1, 90, 30, 40), shape, 2.0);
+    }
+}
+
+TEST_CASE("cuda attention: sliding windows" * doctest::skip(!have_cuda())) {
+    const Mask small =
+                   random_trees(91, {.trees = 5, .deepest = 5, .most_children = 3, .longest_segment = 14}),
+               large =
+                   random_trees(92, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 110});
+    for (AttentionShape shape : shapes) {
+        const auto check = [&](const Mask& mask, std::int64_t window) {
+            shape.window = window;
+            check_attention(mask, shape);
+        };
+        check(small, 1);
+        check(small, 9);
+        check(pairs(2, 100, 40, 45), 16);
+        check(pairs(2, 30, 70, 85), 45);
+        check(Mask(300, 300), 64);
+        check(large, 100);
+    }
+    // Windows that hold whole tiles, and leave others out.
+    for (AttentionShape shape : {shape_of(4, 1, 64), shape_of(4, 1, 128), shape_of(2, 1, 256)}) {
+        shape.window = 400;
+        check_attention(Mask(900, 900), shape);
+        shape.softcap = 5;
+        check_attention(pairs(1, 500, 260, 300), shape);
+    }
+}
+
 TEST_CASE("cuda: attention with sliding windows and capped scores" * doctest::skip(!have_cuda())) {
     const Mask plain(300, 300);
     const Mask small = random_trees(71, {.trees = 6, .deepest = 4, .most_children = 3, .longest_segment = 9}),

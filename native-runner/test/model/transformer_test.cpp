@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 
@@ -35,7 +36,7 @@ ModelConfig small_config(bool tied, std::int64_t layers = 2) {
 constexpr std::int64_t expected_length = 200;
 
 struct Fixture {
-    Fixture(const ModelConfig& the_config, unsigned seed, Recompute recompute = Recompute::none)
+    Fixture(const ModelConfig& the_config, unsigned seed, RecomputePlan recompute = Recompute::none)
         : config(the_config),
           random(seed),
           backend(make_cpu_backend(2)),
@@ -242,14 +243,22 @@ TEST_CASE("bins of any size after one another, and passes that do not keep, leav
 TEST_CASE("what is computed again is the same to the last bit") {
     std::vector<FeaturedModel> configs = featured_models(small_config(false, 3));
     configs.push_back({"one layer", small_config(false, 1)});
+    configs.push_back({"five layers", small_config(false, 5)});
     for (const auto& [name_of_config, config] : configs) {
         CAPTURE(name_of_config);
-        Fixture keeps(config, 31), mlp(config, 31, Recompute::mlp), block(config, 31, Recompute::block);
+        Fixture keeps(config, 31);
+        std::vector<std::unique_ptr<Fixture>> others;
+        for (std::int64_t level = 0; level <= most_recompute(config.layers); ++level)
+            others.push_back(
+                std::make_unique<Fixture>(config, 31, RecomputePlan::of_level(level, config.layers)));
+        for (const RecomputePlan plan : {RecomputePlan(Recompute::mlp), RecomputePlan(Recompute::block),
+                                         RecomputePlan(1, 1), RecomputePlan(1, 0)})
+            others.push_back(std::make_unique<Fixture>(config, 31, plan));
         for (const int longest : {9, 3, 12}) {  // memory is used again by bins of other sizes
             const RandomBin bin(keeps.random, {.longest_segment = longest, .vocabulary = 29});
             const std::vector<double> weight = random_values(keeps.random, bin.shared.target_row.size());
             const Fixture::Result expected = keeps.run(bin.shared, weight);
-            for (Fixture* fixture : {&mlp, &block}) {
+            for (const auto& fixture : others) {
                 const Fixture::Result result = fixture->run(bin.shared, weight);
                 CHECK(result.logps == expected.logps);
                 CHECK(result.gradients == expected.gradients);

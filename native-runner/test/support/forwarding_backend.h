@@ -168,6 +168,9 @@ class ForwardingBackend : public Backend {
         around("gated units backward",
                [&] { inner_->glu_backward(d_gate_up, out, d_out, gate_up, activation); });
     }
+    void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override {
+        around(linear_name(w), [&] { inner_->linear_added(sum, stream, x, w); });
+    }
     void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
                       bool keeps) override {
         around(linear_name(w), [&] { inner_->gated_linear(out, gate_up, x, w, activation, keeps); });

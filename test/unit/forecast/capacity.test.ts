@@ -11,15 +11,18 @@ const model = path.resolve(import.meta.dirname, '../../../examples/tiny-llama');
 const request = { model, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER };
 const GIB = 2 ** 30;
 
-/** A machine with a GPU of which a token of a bin takes 4 MiB, beside 20 GiB that are always there. */
-function machine(deviceBytes: number | undefined, name = 'cuda'): CapacityMeans & { asked: number[] } {
+/** A machine with a GPU of which a token of a bin takes 4 MiB, a quarter where all is computed again, beside 20 GiB always there. */
+function machine(deviceBytes: number | undefined, name = 'cuda'): CapacityMeans & { asked: number[]; recompute: string[] } {
   const asked: number[] = [];
+  const recompute: string[] = [];
   return {
     asked,
+    recompute,
     backends: async () => [{ name, available: true, devices: [{ name: 'a device' }] }],
-    memory: async (_, { metadata }) => {
+    memory: async ({ runner }, { metadata }) => {
       asked.push(metadata.capacity);
-      const bytes = 20 * GIB + metadata.capacity * 4 * 2 ** 20;
+      recompute.push(runner.recompute);
+      const bytes = 20 * GIB + metadata.capacity * (runner.recompute === 'block' ? 1 : 4) * 2 ** 20;
       const fits = deviceBytes === undefined ? {} : { deviceBytes, fits: bytes <= deviceBytes };
       return { backend: name, bytes, weights: 0, optimizer: 0, activations: 0, context: 0, ...fits };
     },
@@ -33,6 +36,17 @@ test('on a GPU bins are as long as its memory leaves room for', async () => {
   assert.deepEqual(small.asked, [16384, 8192]);
   assert.equal(await suitedCapacity(request, machine(40 * GIB)), 4096);
   assert.equal(await suitedCapacity(request, machine(22 * GIB)), LEAST_CAPACITY, 'what does not fit at all is told elsewhere');
+});
+
+test('shorter bins come before activations computed again, and these before the shortest', async () => {
+  const small = machine(30 * GIB);
+  assert.equal(await suitedCapacity(request, small), 4096);
+  assert.deepEqual(small.asked, [16384, 8192, 4096, 4096]);
+  assert.deepEqual(small.recompute, ['none', 'none', 'none', 'block']);
+  const asked = { ...request, runner: { ...DEFAULT_RUNNER, recompute: 'block' as const } };
+  const block = machine(48 * GIB);
+  assert.equal(await suitedCapacity(asked, block), 16384);
+  assert.deepEqual(block.recompute, ['block']);
 });
 
 test('some of the memory is left alone', async () => {

@@ -7,10 +7,11 @@ namespace wishbone {
 void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTensors& layer,
                                    const DeviceBin& bin, std::int64_t index) {
     const Tensor delta = activation(work.narrow, {bin.tokens, config.hidden_size});
-    if (recompute == Recompute::none) return;
+    const Recompute again = recompute.of(index);
+    if (again == Recompute::none) return;
     const Gates gates{.stay = true, .go_on = static_cast<bool>(weights.base.after_mlp)};
     Operand product;
-    if (recompute == Recompute::mlp) {
+    if (again == Recompute::mlp) {
         const Operand x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp,
                                 weights.adapters.gate_up);
         product = gate(weights, layer, x, gates);
@@ -20,7 +21,7 @@ void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTenso
         attend(weights, layer, x, bin, index);
         product = project_and_gate(weights, layer, layer.input, layer.attention, delta, gates);
     }
-    if (gates.go_on) finish_mlp(weights, layer, product, delta);
+    if (gates.go_on) finish_mlp(weights, layer, product, {}, delta);
 }
 
 Transformer::Impl::LayerGradients Transformer::Impl::d_layer(const GradientView& gradients,

@@ -6,8 +6,11 @@ Transformer::Impl::LayerTensors Transformer::Impl::tensors_of(Activations& activ
                                                               const Lora::Layer& adapters,
                                                               std::int64_t tokens, std::int64_t rows) {
     Activations::Layer& own = layer_of(activations, layer);
-    Activations::Layer& attention = recompute == Recompute::block ? activations.recomputed : own;
-    Activations::Layer& mlp = recompute != Recompute::none ? activations.recomputed : own;
+    // The last layer's results lie where those of layers are that are computed again: they are read before any of these is.
+    const bool keeps = &activations == &kept, last = layer + 1 == config.layers;
+    const Recompute again = last ? recompute.of(0) : recompute.of(layer);
+    Activations::Layer& attention = keeps && again == Recompute::block ? activations.recomputed : own;
+    Activations::Layer& mlp = keeps && again != Recompute::none ? activations.recomputed : own;
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, hidden = config.hidden_size;
     LayerTensors tensors;
     tensors.input = activation(own.input, {tokens, hidden});
@@ -56,11 +59,20 @@ Transformer::Impl::Operand Transformer::Impl::enter(const Tensor& sum, const Ten
     return {normed, rows};
 }
 
-void Transformer::Impl::leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Operand& x,
-                              const AdaptedLinear& layer, const Tensor& weight) {
-    if (!weight) return project(delta, x, layer);
-    project(out, x, layer);
-    backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
+Transformer::Impl::Stream Transformer::Impl::leave(const Tensor& sum, const Tensor& stream,
+                                                   const Tensor& delta, const Tensor& out,
+                                                   const Tensor& inv_rms, const Operand& x,
+                                                   const AdaptedLinear& layer, const Tensor& weight) {
+    if (weight) {
+        project(out, x, layer);
+        backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
+    } else if (precision != Precision::fp8 && !layer.adapter && !layer.base.bias) {
+        backend.linear_added(sum, stream, x.x, layer.base.weight);
+        return {sum, {}};
+    } else {
+        project(delta, x, layer);
+    }
+    return {stream, delta};
 }
 
 Rotation Transformer::Impl::rotation_of(const DeviceBin& bin, std::int64_t layer) const {
@@ -104,10 +116,11 @@ Transformer::Impl::Operand Transformer::Impl::project_and_gate(const LayerWeight
                                                                const LayerTensors& layer,
                                                                const Tensor& stream, const Tensor& attention,
                                                                const Tensor& delta, Gates gates) {
-    leave(delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
-          attention_out_of(weights, layer), weights.base.after_attention);
-    const Operand x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp,
-                            weights.adapters.gate_up);
+    const Stream behind =
+        leave(layer.middle, stream, delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
+              attention_out_of(weights, layer), weights.base.after_attention);
+    const Operand x = enter(layer.middle, layer.mlp_inv_rms, behind.sum, behind.delta,
+                            weights.base.before_mlp, weights.adapters.gate_up);
     return gate(weights, layer, x, gates);
 }
 
@@ -134,10 +147,11 @@ Transformer::Impl::Operand Transformer::Impl::gate(const LayerWeights& weights, 
     return product;
 }
 
-void Transformer::Impl::finish_mlp(const LayerWeights& weights, const LayerTensors& layer,
-                                   const Operand& product, const Tensor& delta) {
-    leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, down_of(weights, layer),
-          weights.base.after_mlp);
+Transformer::Impl::Stream Transformer::Impl::finish_mlp(const LayerWeights& weights,
+                                                        const LayerTensors& layer, const Operand& product,
+                                                        const Tensor& sum, const Tensor& delta) {
+    return leave(sum, layer.middle, delta, layer.mlp_out, layer.mlp_out_inv_rms, product,
+                 down_of(weights, layer), weights.base.after_mlp);
 }
 
 }  // namespace wishbone

@@ -19,7 +19,8 @@ bool attention_backward_supports(AttentionShape shape);
 /// Whether it turns gradients back itself: R/2 must be a multiple of 8. Everything else is left to `Backend::rope`.
 bool attention_backward_rotates(const Rotation& rotation);
 
-/// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head.
+/// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head, 12
+/// with a window.
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape);
 
 /// Gradient of prefix-masked attention. d_qkv, qkv bf16 [T, Hq + 2·Hkv, D]; d_out, out bf16 [T, Hq·D]; lse

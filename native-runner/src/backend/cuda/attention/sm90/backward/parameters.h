@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "backend/cuda/attention/score_cap.cuh"
 #include "backend/cuda/attention/sm90/backward/tiles.h"
 
 namespace wishbone::cuda::sm90::backward {
@@ -24,9 +25,9 @@ struct Parameters {
     const Tiles::KeyBlock* key_blocks;
     const std::int32_t* until;
     const float* lse;
-    /// [Hkv][query tile][lse · log2(e), delta][M], in the order of the tile's rows; written by the query
-    /// pass, read by the key pass. lse is +inf for rows that are none, which makes their probabilities 0;
-    /// delta = Σ dO·O.
+    /// [Hkv][query tile][row_statistics][M], in the order of the tile's rows; written by the query pass, read
+    /// by the key pass. lse is +inf for rows that are none, which makes their probabilities 0; delta = Σ dO·O;
+    /// the first token seen is a whole number.
     float* stats;
     __nv_bfloat16* d_qkv;
     int* next;  ///< item, query item
@@ -34,6 +35,10 @@ struct Parameters {
     std::int32_t tokens, query_heads, kv_heads, group, tile_tokens;
     float scale, scale_log2;
     RowRotation rotation;
+    ScoreCap cap;
+    // Null without a window:
+    const std::int32_t* first_seen;
+    const std::int32_t* visible_by_all_until;
 };
 
 }  // namespace wishbone::cuda::sm90::backward

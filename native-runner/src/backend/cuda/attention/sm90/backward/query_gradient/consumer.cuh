@@ -19,8 +19,8 @@
 namespace wishbone::cuda::sm90::backward {
 
 /// One of the two warpgroups that compute dQ, each of 64 rows of every block. The queries are the rows of the
-/// products here, and stay in registers.
-template <class Pipeline>
+/// products here, and stay in registers. `F`: Features of the kernel.
+template <class Pipeline, class F>
 struct QueryConsumer {
     static constexpr int D = Pipeline::D, M = Pipeline::M, N = Pipeline::N;
 
@@ -68,10 +68,12 @@ struct QueryConsumer {
             float delta[2] = {};
             load_factors(query, d_out, delta, shared, offset);
             warp_arrive(shared.rows_empty());
-            float* const stats =
-                p.stats + (std::int64_t(kv_head) * p.query_tiles + first_tile + part) * 2 * M + row;
+            float* const stats = p.stats +
+                                 (std::int64_t(kv_head) * p.query_tiles + first_tile + part) *
+                                     row_statistics<F::Windowed> * M +
+                                 row;
             int token[2];
-            finish_statistics<M>(stats, delta, token, lse, tile, row, p.group, c);
+            finish_statistics<M, F::Windowed>(stats, delta, token, lse, tile, row, p, c);
             const int position[2] = {position_of(p.rotation, token[0], is_query(tile, row, p.group)),
                                      position_of(p.rotation, token[1], is_query(tile, row + 8, p.group))};
 
@@ -99,9 +101,14 @@ struct QueryConsumer {
                     give_turn(half);
                     wgmma_wait<1>();
                     wgmma_hold(s);
-                    hide_invisible<N>(s, tile, block, p.until, token, c);
+                    if constexpr (F::Capped) p.cap.apply(s);
+                    hide_invisible<N, F::Windowed>(s, tile, block, p, token, c);
 #pragma unroll
-                    for (int i = 0; i < N / 2; ++i) s[i] = exp2_fast(s[i] * p.scale_log2 - lse[i / 2 % 2]);
+                    for (int i = 0; i < N / 2; ++i) {
+                        const float score = s[i];
+                        s[i] = exp2_fast(score * p.scale_log2 - lse[i / 2 % 2]);
+                        if constexpr (F::Capped) s[i] *= p.cap.slope(score);
+                    }
                     wgmma_wait<0>();
                     wgmma_hold(dp);
                     std::uint32_t ds[N / 4];

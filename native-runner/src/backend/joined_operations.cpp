@@ -1,6 +1,21 @@
 #include "backend/backend.h"
+#include "backend/require.h"
+
+// Operations that are several after one another, for backends that have nothing better.
 
 namespace wishbone {
+
+void Backend::linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) {
+    require(sum.rank == 2, "linear_added");
+    Buffer memory;
+    Tensor product = sum;
+    if (sum.data == stream.data) {
+        memory = allocate(sum.bytes());
+        product = Tensor(memory.get(), sum.dtype, {sum.shape[0], sum.shape[1]});
+    }
+    linear(product, x, w);
+    add(sum, stream, product);
+}
 
 void Backend::gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
                            bool /*keeps*/) {
