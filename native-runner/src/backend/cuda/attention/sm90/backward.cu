@@ -208,7 +208,7 @@ void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16
     with_features(work.windowed(), shape.softcap > 0, [&]<class F>(F) {
         const auto run =
             shape.head_dim == 64 ? backward::launch<64, 3, 3, F> : backward::launch<128, 3, 3, F>;
-        run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape,
+        run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, rotation,
             static_cast<std::byte*>(workspace));
     });
 }
