@@ -29,4 +29,10 @@ void Backend::gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d
     glu_backward(d_gate_up, out, d_product, gate_up, activation);
 }
 
+void Backend::rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation, AttentionShape shape) {
+    require(qkv.rank == 3, "rotated_linear");
+    linear(Tensor(qkv.data, qkv.dtype, {qkv.shape[0], qkv.shape[1] * qkv.shape[2]}), x, w);
+    if (rotation) rope(qkv, rotation, shape, false);
+}
+
 }  // namespace wishbone
