@@ -184,7 +184,7 @@ class Backend {
 
     /// out [M,N] = x [M,K] · w[N,K]ᵀ.
     virtual void linear(Tensor out, Tensor x, Tensor w) = 0;
-    /// sum [M,N] = stream [M,N] + x [M,K] · w[N,K]ᵀ. `sum` is not `x`, and may be `stream`.
+    /// sum [M,N] = stream [M,N] + x [M,K] · w[N,K]ᵀ. `sum` is neither of the two.
     virtual void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w);
     /// d_x [M,K] = d_out [M,N] · w [N,K].
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;

@@ -6,15 +6,9 @@
 namespace wishbone {
 
 void Backend::linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) {
-    require(sum.rank == 2, "linear_added");
-    Buffer memory;
-    Tensor product = sum;
-    if (sum.data == stream.data) {
-        memory = allocate(sum.bytes());
-        product = Tensor(memory.get(), sum.dtype, {sum.shape[0], sum.shape[1]});
-    }
-    linear(product, x, w);
-    add(sum, stream, product);
+    require(sum.data != stream.data, "linear_added");
+    linear(sum, x, w);
+    add(sum, stream, sum);
 }
 
 void Backend::gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,

@@ -56,8 +56,10 @@ BACKEND_TEST("linear and its gradients") {
         device.backend.linear_added(sum, to, tx, tw);
         CHECK(device.off(sum, plus(stream, reference::linear(x, w, inputs)), rounded_once(1e-6, 1e-2)) < 1);
         CHECK(device.get(to) == stream);
-        device.backend.linear_added(to, to, tx, tw);
-        CHECK(device.get(to) == device.get(sum));
+        const Tensor sum_again = device.poisoned({rows, outputs});
+        device.backend.linear_added(sum_again, to, tx, tw);
+        CHECK(device.get(sum_again) == device.get(sum));
+        CHECK_THROWS(device.backend.linear_added(to, to, tx, tw));
         if (rows != outputs) CHECK_THROWS(device.backend.linear_added(sum, to, tw, tx));
     }
 }

@@ -185,15 +185,16 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
                             Tensor(place.get(), DType::i32, {capacity})};
     const bool rotates = attention_backward_rotates(*mask, capacity, shape, rotation);
     const double backward_rope = rotates ? time_backward(rotation) : 0;
-    const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(position, shape.window);
+    const double flops =
+        4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(position, shape.window);
     std::printf(
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
         "\"head_dim\": %lld, \"window\": %lld, \"softcap\": %g, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
         path == AttentionPath::portable ? "portable" : "automatic", static_cast<long long>(shape.query_heads),
-        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), static_cast<long long>(shape.window), static_cast<double>(shape.softcap), bin.name, forward,
-        backward, backward_rope, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4],
-        busy_prepare);
+        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim),
+        static_cast<long long>(shape.window), static_cast<double>(shape.softcap), bin.name, forward, backward,
+        backward_rope, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
     std::fflush(stdout);
 }
 

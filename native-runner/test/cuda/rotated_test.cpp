@@ -24,8 +24,13 @@ TEST_CASE("cuda: RoPE in the epilogue of a product" * doctest::skip(!have_hopper
         std::int64_t rows, query_heads, kv_heads, head_dim, inner;
     };
     // Edges of tiles of 128 rows and 256 columns; tiles of turned heads and others; more tiles than a card has multiprocessors.
-    for (const Case& each : {Case{1, 1, 1, 64, 8}, {65, 4, 1, 64, 136}, {300, 7, 1, 64, 72}, {129, 2, 1, 128, 64},
-                             {257, 3, 2, 128, 200}, {2100, 32, 8, 64, 128}, {1300, 28, 4, 128, 520}}) {
+    for (const Case& each : {Case{1, 1, 1, 64, 8},
+                             {65, 4, 1, 64, 136},
+                             {300, 7, 1, 64, 72},
+                             {129, 2, 1, 128, 64},
+                             {257, 3, 2, 128, 200},
+                             {2100, 32, 8, 64, 128},
+                             {1300, 28, 4, 128, 520}}) {
         const auto [rows, query_heads, kv_heads, head_dim, inner] = each;
         CAPTURE(rows);
         CAPTURE(query_heads);

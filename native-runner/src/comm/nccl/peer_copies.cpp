@@ -107,7 +107,8 @@ void PeerCopies::collect(const Tensor& all, const std::vector<Range>& to, bool i
         const std::byte* const from =
             static_cast<const std::byte*>(offers_[other]->data) + (is_in_place ? begin : 0);
         if (place != from)
-            copy(collects_.get(), place, from, static_cast<std::size_t>(to[other].end - to[other].begin) * element);
+            copy(collects_.get(), place, from,
+                 static_cast<std::size_t>(to[other].end - to[other].begin) * element);
     }
 }
 

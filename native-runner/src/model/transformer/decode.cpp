@@ -70,8 +70,8 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
         const Tensor delta = activation(work.narrow, {count, hidden});
         const Operand product = project_and_gate(weights, layer, layer.input, attention.slice(start, total),
                                                  delta, {.stay = false, .go_on = true});
-        const Tensor next = activation(
-            i + 1 == config.layers ? passing.last : layer_of(passing, i + 1).input, {count, hidden});
+        const Tensor next = activation(i + 1 == config.layers ? passing.last : layer_of(passing, i + 1).input,
+                                       {count, hidden});
         stream = finish_mlp(weights, layer, product, next, delta);
     }
     const Tensor last = activation(passing.last, {count, hidden}),

@@ -116,9 +116,8 @@ Transformer::Impl::Operand Transformer::Impl::project_and_gate(const LayerWeight
                                                                const LayerTensors& layer,
                                                                const Tensor& stream, const Tensor& attention,
                                                                const Tensor& delta, Gates gates) {
-    const Stream behind =
-        leave(layer.middle, stream, delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
-              attention_out_of(weights, layer), weights.base.after_attention);
+    const Stream behind = leave(layer.middle, stream, delta, layer.attention_out, layer.attention_out_inv_rms,
+                                {attention}, attention_out_of(weights, layer), weights.base.after_attention);
     const Operand x = enter(layer.middle, layer.mlp_inv_rms, behind.sum, behind.delta,
                             weights.base.before_mlp, weights.adapters.gate_up);
     return gate(weights, layer, x, gates);

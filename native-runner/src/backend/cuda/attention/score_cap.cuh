@@ -25,25 +25,30 @@ struct ScoreCap {
         const float tangent = inward * capped_score;
         return fmaxf(1 - tangent * tangent, 0.0f);
     }
-    /// Scores become capped ones. Four share one reciprocal: kernels with caps wait for the unit that computes
-    /// those and powers.
+    /// Scores that a thread has of the accumulators of wgmma, of two rows by turns, become capped ones. Four of a row share one
+    /// reciprocal: kernels with caps wait for the unit that computes those and powers. Not of both rows: one may hold anything.
     template <int Size>
     __device__ __forceinline__ void apply(float (&scores)[Size]) const {
-        static_assert(Size % 4 == 0);
+        static_assert(Size % 8 == 0);
 #pragma unroll
-        for (int i = 0; i < Size; i += 4) {
-            float d[4];  // 1 + e^(2 x), where tanh x = 1 - 2 / d
+        for (int i = 0; i < Size; i += 8)
 #pragma unroll
-            // tanh is 1 where the power is bounded, and the product of all four stays a number.
-            for (int j = 0; j < 4; ++j)
-                d[j] = 1 + exp2_fast(fminf(2 * log2_e * inward * scores[i + j], 27.0f));
-            const float first = d[0] * d[1], second = d[2] * d[3];
-            const float reciprocal = -2 * outward * reciprocal_fast(first * second);
-            scores[i] = d[1] * (second * reciprocal) + outward;
-            scores[i + 1] = d[0] * (second * reciprocal) + outward;
-            scores[i + 2] = d[3] * (first * reciprocal) + outward;
-            scores[i + 3] = d[2] * (first * reciprocal) + outward;
-        }
+            for (int row = 0; row < 2; ++row) {
+                float* const a = scores + i + 2 * row;
+                float* const b = a + 4;
+                const float d0 = denominator(a[0]), d1 = denominator(a[1]), d2 = denominator(b[0]),
+                            d3 = denominator(b[1]);
+                const float first = d0 * d1, second = d2 * d3;
+                const float reciprocal = -2 * outward * reciprocal_fast(first * second);
+                a[0] = d1 * (second * reciprocal) + outward;
+                a[1] = d0 * (second * reciprocal) + outward;
+                b[0] = d3 * (first * reciprocal) + outward;
+                b[1] = d2 * (first * reciprocal) + outward;
+            }
+    }
+    /// 1 + e^(2x), where tanh x = 1 - 2 / that. tanh is 1 where the power is bounded, and the product of four stays a number.
+    __device__ __forceinline__ float denominator(float score) const {
+        return 1 + exp2_fast(fminf(2 * log2_e * inward * score, 27.0f));
     }
 };
 

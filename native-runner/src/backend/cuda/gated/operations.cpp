@@ -1,6 +1,6 @@
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/matmul/sm90/suits.h"
 #include "backend/cuda/gated/sm90/product.h"
+#include "backend/cuda/matmul/sm90/suits.h"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/require.h"
 

@@ -19,7 +19,8 @@ void CudaBackend::linear(Tensor out, Tensor x, Tensor w) {
 
 void CudaBackend::linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) {
     require(x.rank == 2 && is_bf16(w, {sum.shape[1], x.shape[1]}) && is_bf16(x, {x.shape[0], x.shape[1]}) &&
-                is_bf16(sum, {x.shape[0], w.shape[0]}) && is_bf16(stream, {x.shape[0], w.shape[0]}),
+                is_bf16(sum, {x.shape[0], w.shape[0]}) && is_bf16(stream, {x.shape[0], w.shape[0]}) &&
+                sum.data != stream.data,
             "linear_added");
     matmul_.run_onto(added(linear_product(x.shape[0], w.shape[1], w.shape[0])), sum.data, stream.data,
                      w.as<bf16>(), x.as<bf16>());

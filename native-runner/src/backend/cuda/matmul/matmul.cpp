@@ -215,7 +215,8 @@ void Matmul::run(const Product& product, Result d, Operand a, Operand b, float s
     if (product.m == 0 || product.n == 0) return;
     const bool adds = product.accumulate && !writes;
     if (product.k == 0) {
-        const std::size_t each = is_f32(product) ? 4 : 2, pitch = static_cast<std::size_t>(product.ldd) * each,
+        const std::size_t each = is_f32(product) ? 4 : 2,
+                          pitch = static_cast<std::size_t>(product.ldd) * each,
                           width = static_cast<std::size_t>(product.m) * each;
         const auto columns = static_cast<std::size_t>(product.n);
         if (!adds)
@@ -370,8 +371,8 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
             float& spent = milliseconds[static_cast<std::size_t>(i)];
             if (std::isinf(spent)) continue;
             check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-            const bool ran = launch(plan, candidates[i].algo, product.accumulate, {scratch.get(), scratch.get()}, a, b, 1) ==
-                             CUBLAS_STATUS_SUCCESS;
+            const bool ran = launch(plan, candidates[i].algo, product.accumulate,
+                                    {scratch.get(), scratch.get()}, a, b, 1) == CUBLAS_STATUS_SUCCESS;
             check(cudaEventRecord(end_, stream_), "cudaEventRecord");
             check(cudaEventSynchronize(end_), "timing of a matrix product");
             float each = 0;
@@ -392,7 +393,8 @@ cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algo
     // The library reads nothing of what is added to where this is 0.
     const float beta = adds ? 1.0f : 0.0f;
     return lt_.matmul(lt_.handle(), plan.operation, &scale, a.values, plan.a, b.values, plan.b, &beta,
-                      d.added_to, plan.d, d.to, plan.d, &algorithm, workspace_.get(), workspace_bytes, stream_);
+                      d.added_to, plan.d, d.to, plan.d, &algorithm, workspace_.get(), workspace_bytes,
+                      stream_);
 }
 
 }  // namespace wishbone::cuda

@@ -10,8 +10,9 @@ void CudaBackend::rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation&
                                  AttentionShape shape) {
     const std::int64_t rows = qkv.shape[0], inner = x.shape[1], head_dim = shape.head_dim,
                        heads = shape.query_heads + 2 * shape.kv_heads, columns = heads * head_dim;
-    require(is_bf16(qkv, {rows, heads, head_dim}) && is_bf16(x, {rows, inner}) && is_bf16(w, {columns, inner}),
-            "rotated_linear");
+    require(
+        is_bf16(qkv, {rows, heads, head_dim}) && is_bf16(x, {rows, inner}) && is_bf16(w, {columns, inner}),
+        "rotated_linear");
     if (!rotation || 2 * rotation.planes() != head_dim || (head_dim != 64 && head_dim != 128) ||
         !sm90::product::suits(device_, {rows, columns, inner}, sm90::product::tile_columns) ||
         !vectorised(inner, {x.data, w.data}) || !vectorised(columns, {qkv.data}))

@@ -6,8 +6,7 @@ namespace wishbone::cuda {
 
 Stream::Stream(bool first) {
     int least = 0, greatest = 0;
-    if (first)
-        check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    if (first) check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
     check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "cudaStreamCreate");
 }
 Stream::~Stream() {

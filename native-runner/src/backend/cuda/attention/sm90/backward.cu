@@ -118,7 +118,7 @@ RowRotation row_rotation(const Rotation& rotation) {
             static_cast<std::int32_t>(rotation.planes() / 8)};
 }
 
-template <int D, int Stages, int QueryStages, class F>
+template <int D, int KeyStages, int Stages, int QueryStages, class F>
 void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, const __nv_bfloat16* d_out,
             const __nv_bfloat16* out, const float* lse, const __nv_bfloat16* qkv, const Work& work,
             std::int64_t tokens, const AttentionShape& shape, const Rotation& rotation,
@@ -138,7 +138,8 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
         encode_tensor_3d(d_out, D, query_heads, length, swizzle_width, group, tile_tokens);
 
     using QueryGradient = QueryPipeline<D, M, N, QueryStages>;
-    using KeyGradient = KeyPipeline<D, M, Stages, row_statistics<F::Windowed>>;
+    using KeyGradient = KeyPipeline<D, M, KeyStages, Stages, row_statistics<F::Windowed>>;
+    static_assert(QueryGradient::allocated <= 232448 && KeyGradient::allocated <= 232448);
     const CUtensorMap stats_map = encode_words(
         stats, static_cast<std::uint64_t>(work.query_tiles()) * kv_heads * KeyGradient::stat_words,
         KeyGradient::stat_box);
@@ -207,7 +208,7 @@ void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16
     if (tokens == 0) return;
     with_features(work.windowed(), shape.softcap > 0, [&]<class F>(F) {
         const auto run =
-            shape.head_dim == 64 ? backward::launch<64, 3, 3, F> : backward::launch<128, 3, 3, F>;
+            shape.head_dim == 64 ? backward::launch<64, 2, 4, 5, F> : backward::launch<128, 1, 3, 4, F>;
         run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, rotation,
             static_cast<std::byte*>(workspace));
     });

@@ -17,9 +17,8 @@ void backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_gate_u
     maps.gates = gates_map(gate_up, size);
     maps.d_gates = gates_map(d_gate_up, size);
     product::launch<product::Config<Form::input_gradient, Backward<A>>>(
-        device, stream, product::left_map(d_out, size),
-        product::right_map(Form::input_gradient, w, size), maps, size,
-        {.stores_result = true, .stores_gates = true});
+        device, stream, product::left_map(d_out, size), product::right_map(Form::input_gradient, w, size),
+        maps, size, {.stores_result = true, .stores_gates = true});
 }
 
 }  // namespace

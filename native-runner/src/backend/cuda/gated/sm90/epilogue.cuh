@@ -108,8 +108,8 @@ struct Backward : Gates {
 /// Gate and up [rows, 2, columns], in boxes of the epilogue.
 inline CUtensorMap gates_map(const void* of, const product::Size& size) {
     return encode_tensor_3d(of, static_cast<std::uint64_t>(size.columns), 2,
-                            static_cast<std::uint64_t>(size.rows), product::chunk_columns, 1, product::group_rows,
-                            CU_TENSOR_MAP_SWIZZLE_64B);
+                            static_cast<std::uint64_t>(size.rows), product::chunk_columns, 1,
+                            product::group_rows, CU_TENSOR_MAP_SWIZZLE_64B);
 }
 
 }  // namespace wishbone::cuda::sm90::gated

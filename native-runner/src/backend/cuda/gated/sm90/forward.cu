@@ -16,8 +16,7 @@ void forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, __nv
     maps.result = product::result_map(out != nullptr ? out : gate_up, size);
     maps.gates = maps.d_gates = gates_map(gate_up != nullptr ? gate_up : out, size);
     product::launch<product::Config<Form::forward, Forward<A>>>(
-        device, stream, product::left_map(x, size), product::right_map(Form::forward, w, size, 2),
-        maps, size,
+        device, stream, product::left_map(x, size), product::right_map(Form::forward, w, size, 2), maps, size,
         {.stores_result = out != nullptr, .stores_gates = gate_up != nullptr});
 }
 

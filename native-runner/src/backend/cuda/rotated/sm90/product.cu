@@ -10,14 +10,14 @@ void rotated_product(const Device& device, cudaStream_t stream, __nv_bfloat16* q
     using product::Form;
     require(heads.head_dim == 64 || heads.head_dim == 128, "rotated_product");
     const auto run = [&]<class Epilogue>(Epilogue) {
-        product::launch<product::Config<Form::forward, Epilogue>>(
-            device, stream, product::left_map(x, size), product::right_map(Form::forward, w, size),
-            {product::result_map(qkv, size)}, size,
-            {.cos = heads.cos,
-             .sin = heads.sin,
-             .position = heads.position,
-             .rows = static_cast<int>(size.rows),
-             .turned = static_cast<int>(heads.turned)});
+        product::launch<product::Config<Form::forward, Epilogue>>(device, stream, product::left_map(x, size),
+                                                                  product::right_map(Form::forward, w, size),
+                                                                  {product::result_map(qkv, size)}, size,
+                                                                  {.cos = heads.cos,
+                                                                   .sin = heads.sin,
+                                                                   .position = heads.position,
+                                                                   .rows = static_cast<int>(size.rows),
+                                                                   .turned = static_cast<int>(heads.turned)});
     };
     if (heads.head_dim == 64)
         run(rotated::Rotated<64>{});

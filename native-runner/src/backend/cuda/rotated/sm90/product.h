@@ -15,8 +15,8 @@ namespace wishbone::cuda::sm90 {
 struct RotatedHeads {
     const float *cos, *sin;
     const std::int32_t* position;
-    std::int64_t head_dim;       ///< 64 or 128
-    std::int64_t turned;         ///< columns of the heads that are turned; the others follow
+    std::int64_t head_dim;  ///< 64 or 128
+    std::int64_t turned;    ///< columns of the heads that are turned; the others follow
 };
 
 /// qkv [rows, columns] = x [rows, inner] · w [columns, inner]ᵀ, turned. Addresses are 16-byte aligned, columns and inner are multiples

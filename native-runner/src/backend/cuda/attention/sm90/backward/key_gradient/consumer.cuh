@@ -94,10 +94,9 @@ struct KeyConsumer {
         const int warp = __shfl_sync(0xffffffffu, threadIdx.x / 32 % 4, 0);
         const int lane = threadIdx.x % 32, c = lane % 4;
         const int row = half * 64 + warp * 16 + lane / 4;  // this thread's keys in the tile: `row`, `row` + 8
-        const std::uint32_t key_half = shared.base + Pipeline::key_at + half * 64 * 128,
-                            value_half = shared.base + Pipeline::value_at + half * 64 * 128;
 
         Ring<Pipeline::Stages> rows;
+        Ring<Pipeline::KeyStages> items;
         const auto pass = [&](int tiles) {
             for (; tiles > 0; --tiles) {
                 mbarrier_wait(shared.query_full(rows.stage), rows.round);
@@ -109,13 +108,15 @@ struct KeyConsumer {
             }
         };
         if (half == 1) give_turn(half);
-        for (int n = 0;; ++n) {
-            mbarrier_wait(shared.key_full(), n & 1);
-            const Tiles::Item& item = shared.item();
+        for (;; items.next()) {
+            mbarrier_wait(shared.key_full(items.stage), items.round);
+            const Tiles::Item& item = shared.item(items.stage);
+            const std::uint32_t key_half = shared.key(items.stage) + half * 64 * 128,
+                                value_half = shared.value(items.stage) + half * 64 * 128;
             const int kv_head = item.kv_head;
             if (kv_head < 0) return;
             const int key_end = item.key_end, tiles = item.tiles;
-            const ThreadKeys<F::Windowed> keys(p, item, key_end, row, half * 64 + warp * 16);
+            ThreadKeys<F::Windowed> keys(p, item, key_end, row, half * 64 + warp * 16);
             const int position[2] = {position_of(p.rotation, keys.key0, keys.key0 < key_end),
                                      position_of(p.rotation, keys.key1, keys.key1 < key_end)};
             const TilesInSight in_sight(item, half, p.tile_tokens);
@@ -145,6 +146,7 @@ struct KeyConsumer {
                 wgmma_commit();
                 give_turn(half);
 
+                if (j == in_sight.begin) keys.settle();
                 wgmma_wait<1>();
                 wgmma_hold(s);
                 if constexpr (F::Capped) p.cap.apply(s);
@@ -171,7 +173,7 @@ struct KeyConsumer {
             }
             wgmma_wait<0>();
             if (previous >= 0) warp_arrive(shared.row_empty(previous));
-            warp_arrive(shared.key_empty());
+            warp_arrive(shared.key_empty(items.stage));
             wgmma_hold(dk);
             wgmma_hold(dv);
             store(keys, kv_head, key_end, position, dk, dv);

@@ -20,12 +20,13 @@ struct ThreadKeys {
         until0 = key0 < key_end ? p.until[key0] : key0;
         until1 = key1 < key_end ? p.until[key1] : key1;
         all_from = item.key_begin + warp_row + 15;
-        int all = min(until0, until1);
+        all_until = min(until0, until1);
         if constexpr (Windowed)
-            all = min(key0 < key_end ? p.visible_by_all_until[key0] : key0,
-                      key1 < key_end ? p.visible_by_all_until[key1] : key1);
-        all_until = __reduce_min_sync(0xffffffffu, all);
+            all_until = min(key0 < key_end ? p.visible_by_all_until[key0] : key0,
+                            key1 < key_end ? p.visible_by_all_until[key1] : key1);
     }
+    /// To be called before `hide_invisible`: not at once, which would be to wait for memory.
+    __device__ __forceinline__ void settle() { all_until = __reduce_min_sync(0xffffffffu, all_until); }
 
     /// Scores of invisible pairs become -inf: s[4i + 2h + e] is that of key h with row 8i + 2c + e of the
     /// query tile that begins with token `first`. `first_seen`: of the rows, with a window.

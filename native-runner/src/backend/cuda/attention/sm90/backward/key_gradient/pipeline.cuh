@@ -9,12 +9,12 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// Shared memory of key_gradient_kernel: one item's keys and values, a ring of query tiles with their
+/// Shared memory of key_gradient_kernel: a ring of items' keys and values, one of query tiles with their
 /// statistics, and the barriers by which they are handed over (full) and back (empty). D: head size; M: rows
 /// of a query tile; `RowStatistics`: numbers kept of each.
-template <int D_, int M_, int Stages_, int RowStatistics>
+template <int D_, int M_, int KeyStages_, int Stages_, int RowStatistics>
 struct KeyPipeline {
-    static constexpr int D = D_, M = M_, Stages = Stages_;
+    static constexpr int D = D_, M = M_, KeyStages = KeyStages_, Stages = Stages_;
     static constexpr int key_bytes = key_tile * D * 2;
     static constexpr int row_bytes = M * D * 2;
     static constexpr int stat_words = RowStatistics * M;
@@ -23,37 +23,43 @@ struct KeyPipeline {
 
     // Offsets.
     static constexpr int key_at = 0;
-    static constexpr int value_at = key_at + key_bytes;
-    static constexpr int query_at = value_at + key_bytes;
+    static constexpr int value_at = key_at + KeyStages * key_bytes;
+    static constexpr int query_at = value_at + KeyStages * key_bytes;
     static constexpr int d_out_at = query_at + Stages * row_bytes;
     static constexpr int stats_at = d_out_at + Stages * row_bytes;
     static constexpr int item_at = stats_at + Stages * stat_bytes;
-    static constexpr int barriers_at = item_at + static_cast<int>(sizeof(Tiles::Item));
-    static constexpr int bytes = barriers_at + 8 * (2 + 3 * Stages);
+    static constexpr int barriers_at = item_at + KeyStages * static_cast<int>(sizeof(Tiles::Item));
+    static constexpr int bytes = barriers_at + 8 * (2 * KeyStages + 3 * Stages);
     static constexpr int allocated = bytes + 1024;  ///< room to align the start
 
     const std::uint32_t base;  ///< shared-memory address of the tiles, 1024-byte aligned
     std::uint8_t* const shared;
 
-    __device__ std::uint32_t key_full() const { return base + barriers_at; }
-    __device__ std::uint32_t key_empty() const { return base + barriers_at + 8; }
-    __device__ std::uint32_t query_full(int stage) const { return base + barriers_at + 16 + 8 * stage; }
+    __device__ std::uint32_t key_full(int stage) const { return base + barriers_at + 8 * stage; }
+    __device__ std::uint32_t key_empty(int stage) const { return key_full(stage + KeyStages); }
+    __device__ std::uint32_t query_full(int stage) const { return key_full(stage + 2 * KeyStages); }
     __device__ std::uint32_t d_out_full(int stage) const { return query_full(stage + Stages); }
     __device__ std::uint32_t row_empty(int stage) const { return query_full(stage + 2 * Stages); }
 
+    __device__ std::uint32_t key(int stage) const { return base + key_at + stage * key_bytes; }
+    __device__ std::uint32_t value(int stage) const { return base + value_at + stage * key_bytes; }
     __device__ std::uint32_t query(int stage) const { return base + query_at + stage * row_bytes; }
     __device__ std::uint32_t d_out(int stage) const { return base + d_out_at + stage * row_bytes; }
     /// lse · log2(e) of the M rows of a stage, then delta of them, then what they see first.
     __device__ const float* stats(int stage) const {
         return reinterpret_cast<const float*>(shared + stats_at + stage * stat_bytes);
     }
-    /// Whose keys are in shared memory; kv_head -1 at the end of all work.
-    __device__ Tiles::Item& item() const { return *reinterpret_cast<Tiles::Item*>(shared + item_at); }
+    /// Whose keys a stage holds; kv_head -1 at the end of all work.
+    __device__ Tiles::Item& item(int stage) const {
+        return reinterpret_cast<Tiles::Item*>(shared + item_at)[stage];
+    }
 
     /// By one thread; a barrier of the block follows.
     __device__ __forceinline__ void init_barriers() const {
-        mbarrier_init(key_full(), 1);
-        mbarrier_init(key_empty(), consumer_arrivals);
+        for (int i = 0; i < KeyStages; ++i) {
+            mbarrier_init(key_full(i), 1);
+            mbarrier_init(key_empty(i), consumer_arrivals);
+        }
         for (int i = 0; i < Stages; ++i) {
             mbarrier_init(query_full(i), 1);
             mbarrier_init(d_out_full(i), 1);

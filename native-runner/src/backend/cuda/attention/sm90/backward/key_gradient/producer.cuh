@@ -24,12 +24,13 @@ struct KeyProducer {
     __device__ __forceinline__ void run() const {
         const int row_bytes = p.tile_tokens * p.group * D * 2;
         Ring<Pipeline::Stages> rows;
+        Ring<Pipeline::KeyStages> keys;
         int index = atomicAdd(p.next, 1);
-        for (int n = 0;; ++n) {
+        for (;; keys.next()) {
             if (index >= p.item_count) {
-                mbarrier_wait(shared.key_empty(), (n & 1) ^ 1);
-                shared.item().kv_head = -1;
-                mbarrier_arrive(shared.key_full());
+                mbarrier_wait(shared.key_empty(keys.stage), keys.round ^ 1);
+                shared.item(keys.stage).kv_head = -1;
+                mbarrier_arrive(shared.key_full(keys.stage));
                 return;
             }
             const Tiles::Item item = p.items[index];
@@ -51,18 +52,18 @@ struct KeyProducer {
                                 stats + tile * Pipeline::stat_words + i);
                 if (j == 0) {
                     // The first queries of an item are loaded while the keys of the one before are in use.
-                    mbarrier_wait(shared.key_empty(), (n & 1) ^ 1);
-                    shared.item() = item;
-                    mbarrier_arrive_expect_tx(shared.key_full(), 2 * Pipeline::key_bytes);
+                    const std::uint32_t full = shared.key_full(keys.stage);
+                    mbarrier_wait(shared.key_empty(keys.stage), keys.round ^ 1);
+                    shared.item(keys.stage) = item;
+                    mbarrier_arrive_expect_tx(full, 2 * Pipeline::key_bytes);
 #pragma unroll
                     for (int d = 0; d < D; d += swizzle_width)
-                        tma_load_3d(shared.base + Pipeline::key_at + d * key_tile * 2, &key_map,
-                                    shared.key_full(), d, p.query_heads + item.kv_head, item.key_begin);
+                        tma_load_3d(shared.key(keys.stage) + d * key_tile * 2, &key_map, full, d,
+                                    p.query_heads + item.kv_head, item.key_begin);
 #pragma unroll
                     for (int d = 0; d < D; d += swizzle_width)
-                        tma_load_3d(shared.base + Pipeline::value_at + d * key_tile * 2, &key_map,
-                                    shared.key_full(), d, p.query_heads + p.kv_heads + item.kv_head,
-                                    item.key_begin);
+                        tma_load_3d(shared.value(keys.stage) + d * key_tile * 2, &key_map, full, d,
+                                    p.query_heads + p.kv_heads + item.kv_head, item.key_begin);
                 }
                 mbarrier_arrive_expect_tx(shared.d_out_full(rows.stage), row_bytes);
 #pragma unroll

@@ -102,7 +102,7 @@ struct QueryConsumer {
                     wgmma_wait<1>();
                     wgmma_hold(s);
                     if constexpr (F::Capped) p.cap.apply(s);
-                    hide_invisible<N, F::Windowed>(s, tile, block, p, token, c);
+                    hide_invisible<N, F::Windowed>(s, tile, block, shared.until(stage), p, token, c);
 #pragma unroll
                     for (int i = 0; i < N / 2; ++i) {
                         const float score = s[i];

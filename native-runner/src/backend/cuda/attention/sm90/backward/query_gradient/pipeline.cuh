@@ -33,7 +33,8 @@ struct QueryPipeline {
     static constexpr int out_at = d_out_at + block_bytes;
     static constexpr int key_at = out_at + block_bytes;
     static constexpr int value_at = key_at + Stages * key_bytes;
-    static constexpr int key_blocks_at = value_at + Stages * key_bytes;
+    static constexpr int until_at = value_at + Stages * key_bytes;
+    static constexpr int key_blocks_at = until_at + Stages * N * 4;
     static constexpr int rows_at = key_blocks_at + Stages * static_cast<int>(sizeof(Tiles::KeyBlock));
     static constexpr int barriers_at = rows_at + static_cast<int>(sizeof(Rows<M>));
     static constexpr int bytes = barriers_at + 8 * (2 + 2 * Stages);
@@ -49,6 +50,10 @@ struct QueryPipeline {
 
     __device__ std::uint32_t key(int stage) const { return base + key_at + stage * key_bytes; }
     __device__ std::uint32_t value(int stage) const { return base + value_at + stage * key_bytes; }
+    /// visible_until of a stage's keys; 0 of those that are none.
+    __device__ std::int32_t* until(int stage) const {
+        return reinterpret_cast<std::int32_t*>(shared + until_at) + stage * N;
+    }
     /// Of the rows in shared memory.
     __device__ Rows<M>& rows() const { return *reinterpret_cast<Rows<M>*>(shared + rows_at); }
     /// Which keys a stage holds; `begin` -1 at the end of a block's.
@@ -61,7 +66,7 @@ struct QueryPipeline {
         mbarrier_init(rows_full(), warp_arrivals);
         mbarrier_init(rows_empty(), consumer_arrivals);
         for (int i = 0; i < Stages; ++i) {
-            mbarrier_init(key_full(i), 1);
+            mbarrier_init(key_full(i), 1 + warp_arrivals);
             mbarrier_init(key_empty(i), consumer_arrivals);
         }
         mbarrier_fence_init();

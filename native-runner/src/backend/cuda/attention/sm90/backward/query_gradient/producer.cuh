@@ -89,20 +89,31 @@ struct QueryProducer {
             }
     }
 
-    /// By one lane.
     __device__ __forceinline__ void load_keys(const Tiles::KeyBlock& keys, int stage, int round,
                                               int kv_head) const {
-        mbarrier_wait(shared.key_empty(stage), round ^ 1);
-        shared.key_block(stage) = keys;
-        mbarrier_arrive_expect_tx(shared.key_full(stage), 2 * Pipeline::key_bytes);
+        const int lane = threadIdx.x;
+        std::int32_t until[N / 32];
 #pragma unroll
-        for (int d = 0; d < D; d += swizzle_width) {
-            const std::uint32_t to = shared.base + stage * Pipeline::key_bytes + d * N * 2;
-            tma_load_3d(to + Pipeline::key_at, &key_map, shared.key_full(stage), d, p.query_heads + kv_head,
-                        keys.begin);
-            tma_load_3d(to + Pipeline::value_at, &key_map, shared.key_full(stage), d,
-                        p.query_heads + p.kv_heads + kv_head, keys.begin);
+        for (int i = 0; i < N / 32; ++i) {
+            const int key = keys.begin + 32 * i + lane;
+            until[i] = key < keys.end ? p.until[key] : 0;
         }
+        mbarrier_wait(shared.key_empty(stage), round ^ 1);
+        if (lane == 0) {
+            shared.key_block(stage) = keys;
+            mbarrier_arrive_expect_tx(shared.key_full(stage), 2 * Pipeline::key_bytes);
+#pragma unroll
+            for (int d = 0; d < D; d += swizzle_width) {
+                const std::uint32_t to = shared.base + stage * Pipeline::key_bytes + d * N * 2;
+                tma_load_3d(to + Pipeline::key_at, &key_map, shared.key_full(stage), d,
+                            p.query_heads + kv_head, keys.begin);
+                tma_load_3d(to + Pipeline::value_at, &key_map, shared.key_full(stage), d,
+                            p.query_heads + p.kv_heads + kv_head, keys.begin);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < N / 32; ++i) shared.until(stage)[32 * i + lane] = until[i];
+        warp_arrive(shared.key_full(stage));
     }
 
     __device__ __forceinline__ void run() const {
@@ -126,16 +137,17 @@ struct QueryProducer {
                 }
                 for (unsigned seen = __ballot_sync(0xffffffffu, visible); seen != 0; seen &= seen - 1) {
                     if (loaded++ == Stages) load_rows(work, n);
-                    if (lane == 0) load_keys(list[from + __ffs(seen) - 1], keys.stage, keys.round, kv_head);
+                    load_keys(list[from + __ffs(seen) - 1], keys.stage, keys.round, kv_head);
                     keys.next();
                 }
             }
             if (loaded <= Stages) load_rows(work, n);
+            mbarrier_wait(shared.key_empty(keys.stage), keys.round ^ 1);
             if (lane == 0) {
-                mbarrier_wait(shared.key_empty(keys.stage), keys.round ^ 1);
                 shared.key_block(keys.stage).begin = -1;
                 mbarrier_arrive(shared.key_full(keys.stage));
             }
+            warp_arrive(shared.key_full(keys.stage));
             keys.next();
         }
     }
