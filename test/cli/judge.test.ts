@@ -13,7 +13,7 @@ import { EVAL_PLAN_FILE } from '../../src/core/run/folder.js';
 import { ask, taskProcess } from '../../src/core/tasks/index.js';
 import { type Question, type StandInJudge, standInJudge } from '../support/stand-in-judge.js';
 import { assertOneError } from './one-error.js';
-import { cli, exampleData, exampleModel, type Outcome, repository, runner, temporaryFolder, wishbone as plainly } from './support.js';
+import { cli, briefData, exampleModel, type Outcome, repository, runner, temporaryFolder, wishbone as plainly } from './support.js';
 
 const KEY = 'sk-test-0123456789abcdef';
 const FEW = ['--count', '6', '--max-new-tokens', '12'];
@@ -32,7 +32,7 @@ let other: string;
 
 async function train(name: string, ...more: string[]): Promise<string> {
   const options = ['--model', exampleModel, '--batch-size', '8', '--preset', 'quick', '--learning-rate', '1e-2', '--epochs', '1'];
-  const trained = await plainly('train', exampleData, ...options, '--name', name, '--runs', runs, '--json', ...more);
+  const trained = await plainly('train', briefData(), ...options, '--name', name, '--runs', runs, '--json', ...more);
   assert.equal(trained.code, 0, trained.stderr);
   return (JSON.parse(trained.stdout) as { folder: string }).folder;
 }
@@ -167,7 +167,7 @@ test('rules and the responses of the dataset cost nothing', async () => {
   const rejected = await judged({}, ...args, '--against', 'rejected', '--rule', 'exact');
   assert.equal(rejected.ties, rejected.prompts, 'neither is the chosen response');
   const [{ texts }] = exact.verdicts as [JudgeReport['verdicts'][number]];
-  const rows = (await readFile(exampleData, 'utf8')).trim().split('\n');
+  const rows = (await readFile(briefData(), 'utf8')).trim().split('\n');
   assert.ok(
     rows.some((row) => JSON.stringify(JSON.parse(row)).includes(JSON.stringify(texts[1]).slice(1, -1).trim())),
     'as the dataset has it, without the token that ends it',
@@ -182,7 +182,7 @@ test('rules and the responses of the dataset cost nothing', async () => {
     longer.verdicts.map(({ texts: [, second] }) => second),
     'the model that training started from is the reference',
   );
-  const trained = await wishbone({}, 'judge', ...args, '--dataset', exampleData, '--rule', 'longer', '--dry-run');
+  const trained = await wishbone({}, 'judge', ...args, '--dataset', briefData(), '--rule', 'longer', '--dry-run');
   assert.match(trained.stdout, /the run was trained on these prompts/);
 });
 
@@ -212,7 +212,7 @@ test('what is looked at first has its prompts prepared once, and is judged by th
   const [watch, started] = [path.join(folder, 'watch.cjs'), path.join(folder, 'started')];
   await writeFile(watch, `require('node:fs').appendFileSync(${JSON.stringify(started)}, process.argv[1] + '\\n');\n`);
   const env = { NODE_OPTIONS: `--require ${JSON.stringify(watch)}` };
-  await judged(env, other, ...FEW, '--dataset', exampleData, '--rule', 'shorter');
+  await judged(env, other, ...FEW, '--dataset', briefData(), '--rule', 'shorter');
   const files = (await readFile(started, 'utf8')).trim().split('\n');
   assert.equal(files.filter((file) => file.endsWith('/judge.js')).length, 1, files.join());
 });
