@@ -373,6 +373,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--modes", default="shared,naive")
     parser.add_argument("--precision", choices=PRECISIONS, default="bf16", help="of the blocks' linear layers")
+    parser.add_argument("--recompute", choices=("none", "block"), help="of activations; default: block for the 8B")
     parser.add_argument("--bins", type=int, default=10, help="timed steps")
     parser.add_argument("--warm-up", type=int, default=4, help="steps before them")
     parser.add_argument("--seconds", type=float, default=math.inf, help="start nothing new after this long")
@@ -397,7 +398,7 @@ def main() -> None:
     for kind, modes in kinds.items():
         if not modes:
             continue
-        recompute = shape.recompute == "block"
+        recompute = (options.recompute or shape.recompute) == "block"
         peer = FlexPeer(shape, recompute, options.precision) if kind == "flex" else PaddedPeer(shape, recompute)
         optimizer = torch.optim.AdamW(peer.policy.parameters(), lr=LEARNING_RATE, fused=True) if shape.trains else None
         for name in options.sets.split(","):

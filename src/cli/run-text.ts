@@ -1,5 +1,6 @@
-import type { Headline, RankTimes, TimePhase, TimeSpent } from '../core/history/index.js';
+import type { Headline, RankTimes, RunHistory, TimePhase, TimeSpent } from '../core/history/index.js';
 import { TIME_WORDS, trainingShare } from '../core/history/index.js';
+import { type RecomputedLayers, recomputedText } from '../core/options/index.js';
 import type { KeptForecast } from '../core/run/index.js';
 import { formatPercent, formatSeconds, plural } from '../format.js';
 import { clock } from './terminal.js';
@@ -57,6 +58,17 @@ export function timeRows(spent: TimeSpent | undefined): [string, string][] {
     ['time', timeText(spent)],
     ['time went to', `${partsText(spent.seconds)}${note}`],
   ];
+}
+
+/** What was computed again of the layers, as the runner said; undefined where it did not. */
+export function recomputedLayers({ recompute }: Pick<RunHistory, 'recompute'>): RecomputedLayers | undefined {
+  return recompute && { layers: recompute.layers, mlp: recompute.mlp, block: recompute.block };
+}
+
+/** The same as rows of a summary. */
+export function recomputedRows({ recompute }: Pick<RunHistory, 'recompute'>): [string, string][] {
+  const text = recompute && recomputedText(recompute);
+  return text === undefined ? [] : [['recomputed', text]];
 }
 
 /** How several devices shared the latest steps, as rows of a summary. */

@@ -6,7 +6,7 @@ import { readEvents } from '../core/events/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../core/options/index.js';
 import type { RunConfig } from '../core/run/config.js';
 import { findRun, RUN_HELP } from './find-run.js';
-import { figure, headlineRows, percent, predictedRows, rankRows, timeRows } from './run-text.js';
+import { figure, headlineRows, percent, predictedRows, rankRows, recomputedLayers, recomputedRows, timeRows } from './run-text.js';
 import { runFacts } from './runs.js';
 import { clock, columns, table } from './terminal.js';
 
@@ -47,6 +47,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
         config,
         backend: start?.backend,
         device: start?.device,
+        recompute: recomputedLayers(history),
         pairsPerSecond: pace?.pairsPerSecond,
         checkpoints: checkpoints.map(({ step, path }) => ({ step, path })),
         evals,
@@ -80,6 +81,7 @@ async function showCommand(named: string, options: Options): Promise<void> {
     ]);
   rows.push(...timeRows(history.timeSpent), ...rankRows(history.ranks), ...predictedRows(predicted));
   if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
+  rows.push(...recomputedRows(history));
   if (history.exportPath !== undefined) rows.push(['exported', `${folder}/${history.exportPath}`]);
   rows.push(['folder', folder]);
   console.log(columns(rows));

@@ -46,7 +46,7 @@ import {
   trainingOptionNames,
 } from './options.js';
 import { planReport } from './plan.js';
-import { headlineRows, rankRows, timeText } from './run-text.js';
+import { headlineRows, rankRows, recomputedLayers, recomputedRows, timeText } from './run-text.js';
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { takePart } from './take-part.js';
 import { parseReportTo, REPORT_TO_HELP, sentTo, tellingTroubles, trackedRows } from './track.js';
@@ -346,6 +346,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
         speedOfLight: pace?.speedOfLight,
         backend: history.start?.backend,
         device: history.start?.device,
+        recompute: recomputedLayers(history),
         time: history.timeSpent,
         ranks: history.ranks,
         ...(trackers.length === 0 ? {} : { trackers }),
@@ -361,6 +362,7 @@ async function finish(folder: string, history: RunHistory, summary: PlanSummary 
     ];
     if (pace) rows.push(['speed', `${pace.pairsPerSecond.toFixed(1)} pairs/s`]);
     if (history.start) rows.push(['on', `${history.start.device} (${history.start.backend})`]);
+    rows.push(...recomputedRows(history));
     if (terminal.type === 'stopped') rows.push(['stopped', `continue with: wishbone train --resume ${folder}`]);
     else rows.push(['model', history.exportPath === undefined ? folder : `${folder}/${history.exportPath}`]);
     if (history.timeSpent !== undefined) rows.push(['time', timeText(history.timeSpent)]);

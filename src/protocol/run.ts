@@ -190,6 +190,8 @@ export interface RunStatus {
   /** The best evaluation so far; null without one. */
   readonly best: BestStatus | null;
   readonly device: string | null;
+  /** "activations of the MLPs of 12 of 32 layers": what is computed again; null where nothing is. */
+  readonly recomputed: string | null;
   /** GPUs of a run that is at work. */
   readonly devices: readonly DeviceStatus[];
   /** Null for a single device. */
@@ -463,6 +465,7 @@ const STATUS: Check<RunStatus> = {
     },
   ],
   device: ['or null', isText],
+  recomputed: ['or null', isText],
   devices: ['list of', DEVICE],
   ranks: ['or null', { communication: isNumber, share: isNumber, slowest: isNumber, seconds: ['list of', isNumber] }],
   time: ['or null', { parts: TIME_PARTS, sessions: isCount, estimated: isCount }],

@@ -1,4 +1,4 @@
-import type { RunPageRequest, RunHeader } from '../../src/protocol/run.js';
+import type { RunHeader, RunPageRequest, RunStatus } from '../../src/protocol/run.js';
 import { createButton } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 
@@ -52,7 +52,8 @@ export class Settings {
     setText(this.#without, names === '' ? '' : `Not part of the command, because only a run config can hold them: ${names}.`);
   }
 
-  showDevice(device: string | null): void {
-    setText(this.#device, device === null ? '' : `It ran on ${device}.`);
+  showDevice({ device, recomputed }: Pick<RunStatus, 'device' | 'recomputed'>): void {
+    const again = recomputed === null ? '' : ` To save memory, ${recomputed} were computed again.`;
+    setText(this.#device, device === null ? '' : `It ran on ${device}.${again}`);
   }
 }

@@ -253,7 +253,7 @@ export class RunView implements PageView<RunHostMessage> {
     page.results.draw(results, this.#differences, this.#missing, readTheme());
     if (first.status !== undefined) {
       page.head.draw(first.status);
-      page.settings.showDevice(first.status.device);
+      page.settings.showDevice(first.status);
       page.judged.draw(first.status);
     }
   }

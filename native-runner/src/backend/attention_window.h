@@ -13,4 +13,15 @@ namespace wishbone {
 std::vector<std::int32_t> first_seen_tokens(std::span<const std::int32_t> visible_until,
                                             std::span<const std::int32_t> position, std::int64_t window);
 
+/// What the same window leaves of each key's queries. Key k is visible to no query from `seen_until[k]` on, and
+/// to its last one before that; it is visible to all of [k, visible_by_all_until[k]), and to the next token no
+/// longer. Both are visible_until[k] at most, and k + 1 at least.
+struct WindowedKeys {
+    std::vector<std::int32_t> seen_until, visible_by_all_until;
+};
+
+/// `first_seen` as `first_seen_tokens` gives it.
+WindowedKeys windowed_keys(std::span<const std::int32_t> visible_until,
+                           std::span<const std::int32_t> first_seen);
+
 }  // namespace wishbone

@@ -51,6 +51,17 @@ struct AttentionShape {
     std::int64_t first_query = 0;
 };
 
+/// Rotary position embedding (RoPE, arXiv 2104.09864) of a bin's tokens, halves convention as in Hugging Face's Llama: elements i and
+/// i + R/2 of a query or key head, i < R/2, are a plane that is turned by the token's position times the i-th frequency. Elements from R
+/// on stay. Without tensors there is none.
+struct Rotation {
+    Tensor cos, sin;  ///< f32 [most positions, R/2], R <= D; the two may have a common factor
+    Tensor position;  ///< i32 [T]
+
+    explicit operator bool() const { return static_cast<bool>(cos); }
+    std::int64_t planes() const { return cos.shape[1]; }  ///< R/2
+};
+
 /// y = x / sqrt(mean(x²) + eps) · (offset + weight): Gemma stores weights less one.
 struct RmsNorm {
     float eps = 0;
@@ -173,6 +184,8 @@ class Backend {
 
     /// out [M,N] = x [M,K] · w[N,K]ᵀ.
     virtual void linear(Tensor out, Tensor x, Tensor w) = 0;
+    /// sum [M,N] = stream [M,N] + x [M,K] · w[N,K]ᵀ. `sum` is not `x`, and may be `stream`.
+    virtual void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w);
     /// d_x [M,K] = d_out [M,N] · w [N,K].
     virtual void linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) = 0;
     /// d_w [N,K] = d_outᵀ · x; `adds`: added to what is there, of which nothing is read otherwise. The same bits as added to zeros.
@@ -219,17 +232,21 @@ class Backend {
     /// d_bias [N] += sum over the rows of d_out [M,N].
     virtual void bias_backward(Tensor d_bias_accumulated, Tensor d_out) = 0;
 
-    /// Rotates the query and key heads of qkv [T, Hq + 2·Hkv, D] in place, halves convention as in Hugging
-    /// Face Llama (arXiv 2104.09864). `cos`/`sin` f32 [max position, R/2]; the first R <= D elements of a
-    /// head are rotated, the others stay. `inverse` applies the transpose (the backward pass).
-    virtual void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
-                      bool inverse) = 0;
+    /// Rotates the query and key heads of qkv [T, Hq + 2·Hkv, D] in place. `inverse` applies the transpose (the backward pass).
+    virtual void rope(Tensor qkv, const Rotation& rotation, AttentionShape shape, bool inverse) = 0;
+    /// A linear layer that gives queries, keys and values, and RoPE: qkv [T, Hq + 2·Hkv, D] = x [T, K] · w [(Hq + 2·Hkv)·D, K]ᵀ, then
+    /// `rope`. Rounded between the two or once. Without a rotation it is the linear layer alone.
+    virtual void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
+                                AttentionShape shape);
 
     /// Prefix-masked attention. qkv [T, Hq + 2·Hkv, D] after RoPE; out [T, Hq·D]; lse f32 [Hq, T].
     virtual void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
                            AttentionShape shape) = 0;
+    /// With a rotation d_qkv is the gradient of what was rotated to `qkv`: its transpose is applied to the gradients of queries and
+    /// keys, before or after these are rounded.
     virtual void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                                    const AttentionMask& mask, AttentionShape shape) = 0;
+                                    const AttentionMask& mask, AttentionShape shape,
+                                    const Rotation& rotation) = 0;
 
     /// gate_up [N, 2F] holds gate then up; out [N, F] = activation(gate) · up (arXiv 2002.05202).
     virtual void glu(Tensor out, Tensor gate_up, Activation activation) = 0;

@@ -90,9 +90,9 @@ void CountingBackend::fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix, Fp8Matrix, T
 void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(d_bias.size(), 4) * 256); }
 
 void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, const AttentionMask&,
-                                         AttentionShape) {
-    // Two statistics a row.
-    workspace(2 * lse.bytes());
+                                         AttentionShape shape, const Rotation&) {
+    // Two statistics a row, and with a window what it sees first.
+    workspace((shape.window > 0 ? 3 : 2) * lse.bytes());
 }
 
 void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, HeadTargets,

@@ -70,10 +70,11 @@ class CountingBackend final : public Backend {
     void fp8_backward_weight(Tensor, Fp8Matrix, Fp8Matrix, bool) override {}
     void add_bias(Tensor, Tensor) override {}
     void bias_backward(Tensor d_bias, Tensor d_out) override;
-    void rope(Tensor, Tensor, Tensor, Tensor, AttentionShape, bool) override {}
+    void rope(Tensor, const Rotation&, AttentionShape, bool) override {}
     void attention(Tensor, Tensor, Tensor, const AttentionMask&, AttentionShape) override {}
     void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                            const AttentionMask& mask, AttentionShape shape) override;
+                            const AttentionMask& mask, AttentionShape shape,
+                            const Rotation& rotation) override;
     void glu(Tensor, Tensor, Activation) override {}
     void glu_backward(Tensor, Tensor, Tensor, Tensor, Activation) override {}
     void gather_rows(Tensor, Tensor, Tensor) override {}

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/registry.h"
 #include "commands/commands.h"
+#include "core/host_memory.h"
 #include "model/plan_fits.h"
 #include "pretrained/model_config.h"
 #include "run/config/run_config.h"
@@ -34,7 +37,7 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const std::string asked = arguments.backend == "auto" ? config.backend.name : arguments.backend;
     const std::string backend = asked != "auto" ? asked : best_with_devices();
     const std::vector<BackendDevice> devices = backend_named(backend).status().devices;
-    MemorySettings settings = {backend, config.recompute, config.training,
+    MemorySettings settings = {backend, config.recompute.value_or(Recompute::none), config.training,
                                config.training.reference_model.empty()
                                    ? std::nullopt
                                    : std::optional(read_model_config(config.training.reference_model))};
@@ -47,9 +50,19 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     const std::size_t capacity = device < devices.size() ? devices[device].memory : 0;
     const std::size_t context = backend_named(backend).memory.driver;
     settings.offload = config.offload;
-    settings.sharding = config.shard
-                            ? *config.shard
-                            : least_sharding(plan, model, settings, capacity - std::min(capacity, context));
+    const HostMemory host = host_memory();
+    const std::size_t available =
+        backend_named(backend).memory.is_of_host
+            ? (host.available + host.swap) / static_cast<std::size_t>(settings.ranks)
+            : capacity - std::min(capacity, context);
+    if (config.shard)
+        settings.sharding = *config.shard;
+    else if (config.recompute)
+        settings.sharding = least_sharding(plan, model, settings, available);
+    else
+        settings.sharding = least_sharding_with_recompute(plan, model, settings, available);
+    if (!config.recompute) settings.recompute = least_recompute(plan, model, settings, available);
+    const RecomputePlan again = settings.recompute.within(model.layers);
     const MemoryPlan memory = plan_memory(plan, model, settings);
     const auto advice = [&] {
         return memory_advice(plan, model, settings, capacity,
@@ -57,14 +70,17 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     };
 
     if (arguments.json) {
-        nlohmann::ordered_json json = {{"backend", backend},
-                                       {"bytes", memory.total()},
-                                       {"weights", memory.weights},
-                                       {"optimizer", memory.optimizer},
-                                       {"activations", memory.activations},
-                                       {"communication", memory.communication},
-                                       {"context", memory.context},
-                                       {"host", memory.host}};
+        nlohmann::ordered_json json = {
+            {"backend", backend},
+            {"bytes", memory.total()},
+            {"weights", memory.weights},
+            {"optimizer", memory.optimizer},
+            {"activations", memory.activations},
+            {"communication", memory.communication},
+            {"context", memory.context},
+            {"host", memory.host},
+            {"recompute",
+             {{"layers", model.layers}, {"mlp", again.mlp_layers}, {"block", again.block_layers}}}};
         if (all > 1) {
             json["devices"] = all;
             json["shard"] = name_of(settings.sharding);
@@ -82,6 +98,7 @@ void plan_memory_command(const PlanMemoryArguments& arguments) {
     std::printf("  weights                %s\n", gigabytes(memory.weights).c_str());
     std::printf("  gradients, optimizer   %s\n", gigabytes(memory.optimizer).c_str());
     std::printf("  activations            %s\n", gigabytes(memory.activations).c_str());
+    if (!again.is_none()) std::printf("    %s\n", text_of(again, model.layers).c_str());
     if (all > 1)
         std::printf("  communication          %s, between %d devices; shared out: %s\n",
                     gigabytes(memory.communication).c_str(), all,

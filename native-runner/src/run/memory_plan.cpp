@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -39,15 +40,23 @@ std::set<std::int64_t> largest_bins(const Plan& plan) {
     return {by_tokens, by_rows, by_targets};
 }
 
+/// With those of what is evaluated, which no activations are kept of.
+struct LargestBins {
+    std::set<std::int64_t> trained, evaluated;
+    LargestBins(const Plan& plan, const MemorySettings& settings)
+        : trained(largest_bins(plan)),
+          evaluated(settings.evaluated != nullptr ? largest_bins(*settings.evaluated)
+                                                  : std::set<std::int64_t>()) {}
+};
+
 /// The backend exists when this is asked: so does its context.
 std::size_t needed_of(const MemoryPlan& memory) { return memory.total() - memory.context; }
 
 /// runner.shard, of runner.shard "optimizer".
 std::string_view option_of(std::string_view setting) { return setting.substr(0, setting.find(' ')); }
 
-}  // namespace
-
-MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings) {
+MemoryPlan plan_memory_of(const LargestBins& largest, const Plan& plan, const ModelConfig& config,
+                          const MemorySettings& settings) {
     CountingBackend counter(settings.backend);
     MemoryPlan memory;
     memory.context = backend_named(settings.backend).memory.driver;
@@ -88,7 +97,7 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
         memory.weights += other->flat().bytes();
     }
 
-    for (const std::int64_t b : largest_bins(plan)) {
+    for (const std::int64_t b : largest.trained) {
         const BinView view = plan.bin(b);
         const auto bin = transformer.prepare(view);
         transformer.forward(trained.view(), *bin, false);
@@ -96,6 +105,8 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
         transformer.backward(trained.view(), trainer.gradient_view(), *bin,
                              std::vector<float>(view.target_row.size(), 0.0f));
     }
+    for (const std::int64_t b : largest.evaluated)
+        transformer.forward(trained.view(), *transformer.prepare(settings.evaluated->bin(b)), false);
     if (settings.training.sample_steps > 0)
         RunSamples(plan, settings.training, 0, plan.longest_position(), {})
             .rehearse(counter, transformer, trained.view());
@@ -103,12 +114,24 @@ MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const Memory
     return memory;
 }
 
+/// Of so many bytes, what may be planned where that is for a choice and not a refusal.
+std::size_t with_slack(std::size_t available) {
+    return available - std::min(device_slack, available / 25 * 2);
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const Plan& plan, const ModelConfig& config, const MemorySettings& settings) {
+    return plan_memory_of({plan, settings}, plan, config, settings);
+}
+
 std::string memory_advice(const Plan& plan, const ModelConfig& config, const MemorySettings& settings,
                           std::size_t available, std::size_t host) {
     struct Change {
         std::string_view text;
-        bool (*apply)(MemorySettings&);  ///< false: nothing to change
+        std::function<bool(MemorySettings&)> apply;  ///< false: nothing to change
     };
+    const RecomputePlan every_block = RecomputePlan(Recompute::block).within(config.layers);
     const Change changes[] = {
         {"runner.shard \"optimizer\"",
          [](MemorySettings& s) {
@@ -130,13 +153,13 @@ std::string memory_advice(const Plan& plan, const ModelConfig& config, const Mem
          }},
         {"runner.recompute \"mlp\"",
          [](MemorySettings& s) {
-             if (s.recompute != Recompute::none) return false;
+             if (!s.recompute.is_none()) return false;
              s.recompute = Recompute::mlp;
              return true;
          }},
         {"runner.recompute \"block\"",
-         [](MemorySettings& s) {
-             if (s.recompute == Recompute::block) return false;
+         [&](MemorySettings& s) {
+             if (s.recompute.within(config.layers) == every_block) return false;
              s.recompute = Recompute::block;
              return true;
          }},
@@ -204,11 +227,41 @@ Sharding least_sharding(const Plan& plan, const ModelConfig& config, MemorySetti
                         std::size_t available) {
     settings.sharding = Sharding::none;
     if (settings.ranks == 1 || available == 0) return settings.sharding;
+    const LargestBins largest(plan, settings);
     for (const Sharding sharding : shardings) {
         settings.sharding = sharding;
-        if (needed_of(plan_memory(plan, config, settings)) <= available) break;
+        if (needed_of(plan_memory_of(largest, plan, config, settings)) <= available) break;
     }
     return settings.sharding;
+}
+
+Sharding least_sharding_with_recompute(const Plan& plan, const ModelConfig& config, MemorySettings settings,
+                                       std::size_t available) {
+    settings.recompute = Recompute::none;
+    const Sharding without = least_sharding(plan, config, settings, with_slack(available));
+    if (without != Sharding::parameters) return without;
+    settings.recompute = Recompute::block;
+    settings.sharding = Sharding::gradients;
+    const bool fits = needed_of(plan_memory(plan, config, settings)) <= with_slack(available);
+    return fits ? Sharding::gradients : Sharding::parameters;
+}
+
+RecomputePlan least_recompute(const Plan& plan, const ModelConfig& config, MemorySettings settings,
+                              std::size_t available) {
+    if (available == 0) return Recompute::none;
+    const LargestBins largest(plan, settings);
+    const auto fits = [&](std::int64_t level) {
+        settings.recompute = RecomputePlan::of_level(level, config.layers);
+        return needed_of(plan_memory_of(largest, plan, config, settings)) <= with_slack(available);
+    };
+    if (fits(0)) return Recompute::none;
+    // Bisection. Whether the last level is enough is not asked: there is none after it.
+    std::int64_t too_little = 0, enough = most_recompute(config.layers);
+    while (enough - too_little > 1) {
+        const std::int64_t middle = too_little + (enough - too_little) / 2;
+        (fits(middle) ? enough : too_little) = middle;
+    }
+    return RecomputePlan::of_level(enough, config.layers);
 }
 
 std::size_t host_memory_of_each(std::size_t devices) {

@@ -21,16 +21,30 @@ namespace wishbone {
 
 namespace {
 
-/// A layer of each kind there is, and the last, of which only rows that the head reads go on.
-ModelConfig with_few_layers(ModelConfig config) {
+struct FewLayers {
+    ModelConfig config;
+    RecomputePlan recompute;
+};
+
+/// A layer of each kind there is, of which a layer each has all, its MLP and nothing computed again, as far as layers of the run have;
+/// and the last, of which only rows that the head reads go on.
+FewLayers with_few_layers(ModelConfig config, RecomputePlan recompute) {
     std::vector<LayerKind> kinds;
     for (std::int64_t layer = 0; layer + 1 < config.layers; ++layer)
         if (std::ranges::find(kinds, config.kind_of(layer)) == kinds.end())
             kinds.push_back(config.kind_of(layer));
-    kinds.push_back(config.kind_of(config.layers - 1));
-    config.layers = static_cast<std::int64_t>(kinds.size());
-    config.layer_kinds = std::move(kinds);
-    return config;
+    const RecomputePlan of_run = recompute.within(config.layers);
+    const auto each = static_cast<std::int64_t>(kinds.size());
+    const RecomputePlan of_few(of_run.block_layers > 0 ? each : 0, of_run.mlp_layers > 0 ? each : 0);
+    const bool has_kept = of_run.block_layers + of_run.mlp_layers + 1 < config.layers;
+    const std::int64_t again = of_few.block_layers + of_few.mlp_layers;
+    std::vector<LayerKind> layers;
+    for (std::int64_t done = 0; done < again + (has_kept ? each : 0); ++done)
+        layers.push_back(kinds[static_cast<std::size_t>(done % each)]);
+    layers.push_back(config.kind_of(config.layers - 1));
+    config.layers = static_cast<std::int64_t>(layers.size());
+    config.layer_kinds = std::move(layers);
+    return {std::move(config), of_few};
 }
 
 /// Numbers as weights have. (On zeros a chip draws less power and is faster, and not equally so for every algorithm.)
@@ -97,9 +111,9 @@ void rehearse_update(Backend& backend, const NamedTensors& trained, const NamedT
     backend.synchronize();
 }
 
-void rehearse_training(const RunInputs& inputs, Backend& backend) {
+void rehearse_training(const RunInputs& inputs, Backend& backend, RecomputePlan of_run) {
     const TrainingOptions& options = inputs.options();
-    const ModelConfig config = with_few_layers(inputs.model);
+    const auto [config, recompute] = with_few_layers(inputs.model, of_run);
     // As in RankModel.
     const bool is_frozen = options.lora && inputs.config.precision == Precision::fp8;
     const Parameters parameters =
@@ -114,7 +128,7 @@ void rehearse_training(const RunInputs& inputs, Backend& backend) {
     } else {
         gradients.emplace(backend, config, DType::f32);
     }
-    Transformer transformer(backend, config, inputs.config.recompute, inputs.config.precision);
+    Transformer transformer(backend, config, recompute, inputs.config.precision);
     transformer.expect_length(inputs.longest());
     const ModelView base(parameters), policy(parameters, adapter ? &*adapter : nullptr);
     const GradientView to = adapter_gradients ? GradientView(*adapter_gradients) : GradientView(*gradients);
@@ -140,7 +154,7 @@ void rehearse_training(const RunInputs& inputs, Backend& backend) {
 
 /// A reference of a shape of its own.
 void rehearse_reference(const RunInputs& inputs, Backend& backend) {
-    const ModelConfig config = with_few_layers(*inputs.reference_model);
+    const ModelConfig config = with_few_layers(*inputs.reference_model, Recompute::none).config;
     const Parameters parameters = filled_parameters(backend, config);
     Transformer transformer(backend, config, Recompute::none, inputs.config.precision);
     transformer.expect_length(inputs.longest());
@@ -183,9 +197,9 @@ std::vector<std::int64_t> bins_of_usual_sizes(const Plan& plan) {
     return bins;
 }
 
-bool rehearse(const RunInputs& inputs, Backend& backend) {
+bool rehearse(const RunInputs& inputs, Backend& backend, RecomputePlan recompute) {
     try {
-        rehearse_training(inputs, backend);
+        rehearse_training(inputs, backend, recompute);
         if (inputs.reference_model) rehearse_reference(inputs, backend);
         backend.synchronize();
         return true;

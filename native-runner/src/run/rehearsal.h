@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "model/recompute.h"
 #include "plan/plan.h"
 #include "run/inputs.h"
 
@@ -12,8 +13,8 @@ namespace wishbone {
 /// Has the device do what the steps of the run will do, with a model of few layers that means nothing: kernels are loaded, and
 /// which algorithms are fastest for products of its sizes is found out, so that steps are as fast from the first one on as later.
 /// Before the run's own model takes its memory, of which this needs a part. False when it could not be done: there is no room, or
-/// an adapter that fits no model of few layers.
-bool rehearse(const RunInputs& inputs, Backend& backend);
+/// an adapter that fits no model of few layers. `recompute`: of the run.
+bool rehearse(const RunInputs& inputs, Backend& backend, RecomputePlan recompute);
 
 /// Fewest bins of a class of sizes that it is tried out for: trying takes about as long as a bin, and saves some hundredths of each.
 constexpr std::int64_t least_bins_to_try = 16;

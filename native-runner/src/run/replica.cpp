@@ -24,11 +24,11 @@ std::optional<Lora> room_for_adapter(Backend& backend, const RunInputs& inputs, 
 }  // namespace
 
 Replica::Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
-                 Sharding sharding, Offload offload, std::optional<RankModel> ready)
+                 Sharding sharding, Offload offload, RecomputePlan recompute, std::optional<RankModel> ready)
     : inputs_(inputs),
       backend_(backend),
       model_(loaded(backend, inputs, weights, ranks, sharding, std::move(ready))),
-      transformer_(backend, inputs.model, inputs.config.recompute, inputs.config.precision),
+      transformer_(backend, inputs.model, recompute, inputs.config.precision),
       adapter_(room_for_adapter(backend, inputs, parts_of(ranks, sharding))),
       // The trainer copies an in-step reference from the policy, which is still the start model here.
       trainer_(backend, transformer_, model_.policy(adapter_ ? &*adapter_ : nullptr), inputs.options(), ranks,

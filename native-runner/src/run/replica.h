@@ -22,7 +22,7 @@ class Replica {
     /// `weights`: of the start model. `backend` and `ranks` must outlive it. Made on all ranks at once.
     /// `ready`: the start model, where it is on the device already.
     Replica(const RunInputs& inputs, const ModelWeights& weights, Backend& backend, Communicator& ranks,
-            Sharding sharding, Offload offload, std::optional<RankModel> ready);
+            Sharding sharding, Offload offload, RecomputePlan recompute, std::optional<RankModel> ready);
 
     /// Trainer::compute_reference with any of the models there are; another than the policy's is loaded when it is first needed.
     bool compute_reference(ReferencedModel model, const Plan& plan, PlanReference& reference,

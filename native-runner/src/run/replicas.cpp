@@ -6,12 +6,12 @@
 namespace wishbone {
 
 Replicas::Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding,
-                   Offload offload, std::optional<RankModel> ready)
+                   Offload offload, RecomputePlan recompute, std::optional<RankModel> ready)
     : inputs_(inputs), devices_(devices), replicas_(devices.count()) {
     devices.each([&](std::size_t rank) {
         replicas_[rank] =
             std::make_unique<Replica>(inputs, weights, devices.backend(rank), devices.ranks(rank), sharding,
-                                      offload, rank == 0 ? std::move(ready) : std::nullopt);
+                                      offload, recompute, rank == 0 ? std::move(ready) : std::nullopt);
     });
 }
 

@@ -20,7 +20,7 @@ class Replicas {
   public:
     /// `weights`: of the start model; `ready`: that on the only device, where it is there already. `devices` must outlive it.
     Replicas(const RunInputs& inputs, const ModelWeights& weights, Devices& devices, Sharding sharding,
-             Offload offload, std::optional<RankModel> ready);
+             Offload offload, RecomputePlan recompute, std::optional<RankModel> ready);
 
     Replica& first() { return *replicas_.front(); }
     /// On all of this process at once. Throws what the first of them throws that has a cause of its own.

@@ -86,6 +86,13 @@ BinProgress Reporter::progress(const char* phase) {
     };
 }
 
+void Reporter::recompute(RecomputePlan plan) {
+    const RecomputePlan own = plan.within(inputs_.model.layers);
+    events_.write("recompute",
+                  {{"layers", inputs_.model.layers}, {"mlp", own.mlp_layers}, {"block", own.block_layers}});
+    if (!own.is_none()) std::fprintf(stderr, "%s\n", text_of(own, inputs_.model.layers).c_str());
+}
+
 void Reporter::ceiling(double flops) {
     ceiling_ = flops;
     events_.write("ceiling", {{"flops", flops}});

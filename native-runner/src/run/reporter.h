@@ -38,6 +38,8 @@ class Reporter {
     BinProgress progress(const char* phase);
     /// Of the phase under way, so many seconds went to "checkpoints" (waited for), "communication", "evaluation" or "samples".
     void spent(const char* part, double seconds) { times_.carve(part, seconds); }
+    /// What of the layers the backward pass computes again.
+    void recompute(RecomputePlan plan);
     /// The measured rate of a large matrix product, FLOP/s, that steps are compared with.
     void ceiling(double flops);
 

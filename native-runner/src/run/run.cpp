@@ -46,19 +46,17 @@ namespace wishbone {
 
 namespace {
 
-/// A card's memory that is left to what a memory plan cannot know.
-constexpr std::size_t device_slack = std::size_t{2} << 30;
-
 struct Loaded {
     std::unique_ptr<Replicas> replicas;
+    RecomputePlan recompute;
     std::size_t room;  ///< bytes of the first device that the run does not need
     bool has_rehearsed;
 };
 
 /// Whether every device has done what the steps will ask of it.
-bool rehearse_all(const RunInputs& inputs, Devices& devices) {
+bool rehearse_all(const RunInputs& inputs, Devices& devices, RecomputePlan recompute) {
     std::vector<char> done(devices.count());
-    devices.each([&](std::size_t rank) { done[rank] = rehearse(inputs, devices.backend(rank)); });
+    devices.each([&](std::size_t rank) { done[rank] = rehearse(inputs, devices.backend(rank), recompute); });
     return std::ranges::all_of(done, [](char one) { return one != 0; });
 }
 
@@ -72,9 +70,31 @@ Sharding sharding_of(const RunInputs& inputs, Devices& devices, const MemorySett
                         inputs.run_json() + ": runner.shard",
                         "Give each process as many devices (runner.devices), or use \"none\" or \"auto\".");
     if (asked) return *asked;
-    const Sharding least = least_sharding(inputs.train.plan, inputs.model, settings, available);
+    const Sharding least =
+        inputs.config.recompute
+            ? least_sharding(inputs.train.plan, inputs.model, settings, available)
+            : least_sharding_with_recompute(inputs.train.plan, inputs.model, settings, available);
     // One may have less memory than the first, and all do the same.
     return static_cast<Sharding>(devices.most(static_cast<int>(least)));
+}
+
+/// What is computed again: as run.json says, or as little as fits everywhere.
+RecomputePlan recompute_of(const RunInputs& inputs, Devices& devices, const MemorySettings& settings,
+                           std::size_t available) {
+    const std::int64_t layers = inputs.model.layers;
+    if (inputs.config.recompute) return RecomputePlan(*inputs.config.recompute).within(layers);
+    const RecomputePlan least = least_recompute(inputs.train.plan, inputs.model, settings, available);
+    return RecomputePlan::of_level(devices.most(static_cast<int>(least.level(layers))), layers);
+}
+
+/// Bytes that every device of this process can have. `ahead`: what the first has of the run already.
+std::size_t available_on_each(Devices& devices, std::size_t ahead) {
+    std::vector<std::size_t> available(devices.count());
+    devices.each([&](std::size_t rank) {
+        available[rank] = memory_of_each(devices.backend(rank), devices.sharing_memory());
+    });
+    available.front() += ahead;
+    return std::ranges::min(available);
 }
 
 /// The model on every device, once it is known that everything will have room there.
@@ -82,10 +102,10 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices, Ahead* ahead) {
     const ModelWeights weights(inputs.config.model, inputs.model);
     const std::string backend = devices.first().name();
     std::optional<RankModel> ready = ahead != nullptr ? ahead->take_model(inputs) : std::nullopt;
-    std::size_t available = memory_of_each(devices.first(), devices.sharing_memory());
-    if (ready) available += ahead->memory_of_model();
-    MemorySettings settings = {backend, inputs.config.recompute, inputs.options(), inputs.reference_model,
-                               devices.ranks(0).parts()};
+    const std::size_t available = available_on_each(devices, ready ? ahead->memory_of_model() : 0);
+    MemorySettings settings = {backend, inputs.config.recompute.value_or(Recompute::none), inputs.options(),
+                               inputs.reference_model, devices.ranks(0).parts()};
+    settings.evaluated = inputs.eval ? &inputs.eval->plan : nullptr;
     settings.processes = devices.processes();
     settings.precision = inputs.config.precision;
     check_precision(devices.first(), inputs.model, settings.precision,
@@ -95,14 +115,16 @@ Loaded load_replicas(const RunInputs& inputs, Devices& devices, Ahead* ahead) {
                         inputs.run_json() + ": training.reference_model");
     settings.offload = inputs.config.offload;
     settings.sharding = sharding_of(inputs, devices, settings, available);
+    settings.recompute = recompute_of(inputs, devices, settings, available);
     const std::size_t left =
         devices.sharing_memory() * check_memory(inputs.train.plan, inputs.model, settings,
                                                 devices.first().device_name(), available,
                                                 host_memory_of_each(devices.on_this_machine()));
-    const bool has_rehearsed = backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices);
+    const bool has_rehearsed =
+        backend_named(backend).is_slow_at_first && rehearse_all(inputs, devices, settings.recompute);
     return {std::make_unique<Replicas>(inputs, weights, devices, settings.sharding, settings.offload,
-                                       std::move(ready)),
-            left - std::min(left, device_slack), has_rehearsed};
+                                       settings.recompute, std::move(ready)),
+            settings.recompute, left - std::min(left, device_slack), has_rehearsed};
 }
 
 /// One after the other: what they have found goes to the same place.
@@ -145,7 +167,8 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     reporter.start(devices.first());
     reporter.watch(reader_of(devices));
     reporter.begin_phase("load");
-    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices, ahead);
+    const auto [replicas, recompute, room, has_rehearsed] = load_replicas(inputs, devices, ahead);
+    reporter.recompute(recompute);
     Replica& replica = replicas->first();
     Trainer& trainer = replica.trainer();
     Sampling sampling(inputs, replica, reporter, resumed_after, stop);
@@ -183,7 +206,7 @@ void take_part(const std::filesystem::path& folder, ProcessGroup& processes) {
     check_same_run(processes, inputs);
     const ReadAhead files = read_ahead(inputs.config.model);
     Devices devices(inputs, nullptr, &processes, nullptr);
-    const auto [replicas, room, has_rehearsed] = load_replicas(inputs, devices, nullptr);
+    const auto [replicas, recompute, room, has_rehearsed] = load_replicas(inputs, devices, nullptr);
     (void)ceiling_of(devices, inputs);
     if (has_rehearsed) settle_all(devices);
     follow(inputs, devices, *replicas, StopSignals::requested);

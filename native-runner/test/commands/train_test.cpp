@@ -75,6 +75,13 @@ TEST_CASE("train: a whole run, with every event of docs/formats.md") {
     CHECK(start["version"].is_string());
     CHECK(start["device"].is_string());
 
+    // There is memory enough to keep everything.
+    const auto again = events_of_type(run / "events.jsonl", "recompute");
+    REQUIRE(again.size() == 1);
+    CHECK(again[0]["layers"] == 2);
+    CHECK(again[0]["mlp"] == 0);
+    CHECK(again[0]["block"] == 0);
+
     const auto steps = events_of_type(run / "events.jsonl", "step");
     REQUIRE(steps.size() == 15);
     const std::set<std::string> fields = {"seq",
@@ -192,6 +199,31 @@ TEST_CASE("train: killed anywhere and resumed, it ends with the weights of an un
             check_numbers(run);
         }
     }
+}
+
+TEST_CASE("train: a run may go on with more or less of it computed again, to the same weights") {
+    const Workshop shop;
+    Json json = run_json(shop.model);
+    const auto whole = shop.make_run("whole", json, 480);
+    REQUIRE(shop.train(whole).exit_code == 0);
+    const auto run = shop.make_run("changed", json, 480);
+    for (const char* recompute : {"block", "mlp", "none", "auto"}) {
+        CAPTURE(recompute);
+        json["runner"]["recompute"] = recompute;
+        write_file(run / "run.json", json.dump());
+        const std::size_t before = steps_done(run);
+        RunnerProcess process(Workshop::arguments(run, before > 0), shop.folder.path());
+        if (std::string(recompute) != "auto") {
+            REQUIRE(process.wait_until([&] { return steps_done(run) >= before + 10; }));
+            process.signal(SIGTERM);
+        }
+        REQUIRE(process.wait() == 0);
+        const auto said = events_of_type(run / "events.jsonl", "recompute");
+        CHECK(said.back()["block"] == (recompute == std::string("block") ? 1 : 0));
+        CHECK(said.back()["mlp"] == (recompute == std::string("mlp") ? 1 : 0));
+    }
+    CHECK(events_of_type(run / "events.jsonl", "recompute").size() == 4);
+    CHECK(exported(run) == exported(whole));
 }
 
 TEST_CASE("train: a checkpoint that cannot be written is told of once, tried again, and ends no run") {

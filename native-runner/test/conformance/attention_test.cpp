@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "reference/attention_cases.h"
 #include "reference/backward_reference.h"
+#include "reference/random_angles.h"
 
 using namespace wishbone;
 using namespace wishbone::conformance;
@@ -41,8 +42,8 @@ Result run(const Target& target, const Values& qkv, const Values& d_out, const M
                  lse = device.poisoned_f32({shape.query_heads, tokens}),
                  d_in = device.poisoned({tokens, heads_of(shape), shape.head_dim});
     device.backend.attention(out, lse, in, *mask, shape);
-    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, in, *mask,
-                                      shape);
+    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, in, *mask, shape,
+                                      {});
     return {device.get(out), device.get(lse), device.get(d_in)};
 }
 
@@ -70,6 +71,12 @@ void check(const Target& target, const Mask& visible_until, const AttentionShape
                       reference::attention_backward(qkv, d_out, result.out, visible_until, shape, position),
                       {1e-5, 6e-3}) < 1);
     CHECK(run(target, qkv, d_out, visible_until, shape) == result);
+}
+
+double largest(const Values& values) {
+    double result = 0;
+    for (const double value : values) result = std::max(result, std::abs(value));
+    return result;
 }
 
 /// Head sizes with kernels of their own on a GPU and others, one to one, several to one and all on one KV
@@ -188,6 +195,77 @@ BACKEND_TEST("attention with sliding windows and capped scores") {
                 shape.softcap = softcap;
                 for (const Mask* mask : {&plain, &small, &large}) check(target, *mask, shape);
             }
+}
+
+BACKEND_TEST("the gradient of attention before RoPE, of whole heads and of parts of them") {
+    const Mask small =
+                   random_trees(81, {.trees = 4, .deepest = 4, .most_children = 3, .longest_segment = 20}),
+               large =
+                   random_trees(82, {.trees = 1, .deepest = 3, .most_children = 2, .longest_segment = 130});
+    const auto check_parts = [&](const AttentionShape& shape, const Mask& until,
+                                 std::initializer_list<std::int64_t> parts) {
+        CAPTURE(shape.head_dim);
+        CAPTURE(shape.window);
+        CAPTURE(until.size());
+        TestDevice device(target);
+        const auto tokens = static_cast<std::int64_t>(until.size());
+        const std::int64_t heads = heads_of(shape), out_size = shape.query_heads * shape.head_dim;
+        std::mt19937 random(static_cast<unsigned>(tokens + shape.head_dim));
+        const Mask position = depths(until);
+        const std::int64_t positions = *std::ranges::max_element(position) + 1;
+        const Values qkv = device.random(random, tokens * heads * shape.head_dim),
+                     d_out = device.random(random, tokens * out_size);
+        const auto mask = device.backend.prepare_mask(until, position, shape);
+        const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim}),
+                     out = device.poisoned({tokens, out_size}),
+                     lse = device.poisoned_f32({shape.query_heads, tokens}),
+                     t_d_out = device.put(d_out, {tokens, out_size}), t_position = device.put(position);
+        device.backend.attention(out, lse, in, *mask, shape);
+        const auto gradient = [&](const Rotation& rotation) {
+            const Tensor d_in = device.poisoned({tokens, heads, shape.head_dim});
+            device.backend.attention_backward(d_in, t_d_out, out, lse, in, *mask, shape, rotation);
+            return device.get(d_in);
+        };
+        const Values unturned = gradient({}), behind = reference::attention_backward(
+                                                  qkv, d_out, device.get(out), until, shape, position);
+        for (const std::int64_t rotated : parts) {
+            CAPTURE(rotated);
+            const reference::RandomAngles angles(random, positions, rotated / 2);
+            const Rotation rotation{device.put_f32(angles.cos, {positions, rotated / 2}),
+                                    device.put_f32(angles.sin, {positions, rotated / 2}), t_position};
+            const auto turned_back = [&](const Values& of) {
+                return reference::rope(of, angles.cos, angles.minus_sin, position, shape, rotated);
+            };
+            const Values found = gradient(rotation);
+            CHECK(device.off(found, turned_back(behind), {1e-5, 6e-3}) < 1);
+            // Beside the gradient that was not turned back only roundings differ: those of a plane's two elements, and its own.
+            CHECK(device.off(found, turned_back(unturned),
+                             {1e-6, 2.1 * reference::bf16_rounding, largest(unturned)}) < 1);
+            // Those of values stay as they are.
+            std::int64_t changed = 0;
+            for (std::size_t i = 0; i < found.size(); ++i)
+                if (static_cast<std::int64_t>(i) / shape.head_dim % heads >=
+                    shape.query_heads + shape.kv_heads)
+                    changed += found[i] != unturned[i];
+            CHECK(changed == 0);
+            CHECK(gradient(rotation) == found);
+            Rotation of_fewer = rotation;
+            of_fewer.position = t_position.slice(0, tokens - 1);
+            CHECK_THROWS_AS(gradient(of_fewer), Error);
+        }
+    };
+    // A GPU's kernels turn some of these themselves and leave others to a pass of its own.
+    for (const Mask* mask : {&small, &large}) {
+        check_parts(shape_of(2, 1, 10), *mask, {10, 6});
+        check_parts(shape_of(4, 2, 64), *mask, {64, 48, 32, 16, 40, 2});
+        check_parts(shape_of(4, 1, 96), *mask, {96, 48});
+        check_parts(shape_of(2, 1, 112), *mask, {112, 64});
+        check_parts(shape_of(4, 1, 128), *mask, {128, 112, 96, 80, 64, 48, 32, 16, 72, 6});
+        check_parts(shape_of(2, 2, 128), *mask, {128, 64});
+        AttentionShape windowed = shape_of(2, 1, 64);
+        windowed.window = 7;
+        check_parts(windowed, *mask, {64, 32});
+    }
 }
 
 BACKEND_TEST("attention: large scores neither overflow nor wake hidden tokens") {

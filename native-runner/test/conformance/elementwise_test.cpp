@@ -134,16 +134,16 @@ BACKEND_TEST("rope turns and turns back") {
                 other_sin.push_back(-sin.back());
             }
             const Values qkv = device.random(random, tokens * heads * shape.head_dim);
-            const Tensor x = device.put(qkv, {tokens, heads, shape.head_dim}),
-                         c = device.put_f32(cos, {positions, half}),
-                         s = device.put_f32(sin, {positions, half}), p = device.put(position);
-            device.backend.rope(x, c, s, p, shape, false);
+            const Tensor x = device.put(qkv, {tokens, heads, shape.head_dim});
+            const Rotation rotation{device.put_f32(cos, {positions, half}),
+                                    device.put_f32(sin, {positions, half}), device.put(position)};
+            device.backend.rope(x, rotation, shape, false);
             const Values turned = reference::rope(qkv, cos, sin, position, shape);
             CHECK(device.off(x, turned, rounded_once(1e-6, 1e-4)) < 1);
             // A rotation's inverse is its transpose: the backward pass.
             const Values from = device.rounded(turned);
             const Tensor back = device.put(from, {tokens, heads, shape.head_dim});
-            device.backend.rope(back, c, s, p, shape, true);
+            device.backend.rope(back, rotation, shape, true);
             CHECK(device.off(back, qkv, {1e-6, 4e-3}) < 1);
             CHECK(device.off(back, reference::rope(from, cos, other_sin, position, shape),
                              rounded_once(1e-6, 1e-4)) < 1);
@@ -164,8 +164,10 @@ BACKEND_TEST("rope turns a part of the head") {
                          sin = reference::random_bf16(random, 8 * rotated / 2),
                          qkv = device.random(random, 4 * 4 * dim);
             const Tensor x = device.put(qkv, {4, 4, dim});
-            device.backend.rope(x, device.put_f32(cos, {8, rotated / 2}),
-                                device.put_f32(sin, {8, rotated / 2}), device.put(position), shape, false);
+            device.backend.rope(x,
+                                {device.put_f32(cos, {8, rotated / 2}), device.put_f32(sin, {8, rotated / 2}),
+                                 device.put(position)},
+                                shape, false);
             CHECK(device.off(x, reference::rope(qkv, cos, sin, position, shape, rotated),
                              rounded_once(1e-6, 1e-3)) < 1);
         }

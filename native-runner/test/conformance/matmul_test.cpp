@@ -1,8 +1,11 @@
+#include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "conformance/test_device.h"
 #include "core/error.h"
 #include "reference/backward_reference.h"
+#include "reference/random_angles.h"
 
 using namespace wishbone;
 using namespace wishbone::conformance;
@@ -47,6 +50,15 @@ BACKEND_TEST("linear and its gradients") {
         device.backend.linear(again, tx, tw);
         CHECK(device.get(again) == device.get(out));
         if (rows != outputs) CHECK_THROWS(device.backend.linear(out, tw, tx));
+
+        const Values stream = device.random(random, rows * outputs);
+        const Tensor to = device.put(stream, {rows, outputs}), sum = device.poisoned({rows, outputs});
+        device.backend.linear_added(sum, to, tx, tw);
+        CHECK(device.off(sum, plus(stream, reference::linear(x, w, inputs)), rounded_once(1e-6, 1e-2)) < 1);
+        CHECK(device.get(to) == stream);
+        device.backend.linear_added(to, to, tx, tw);
+        CHECK(device.get(to) == device.get(sum));
+        if (rows != outputs) CHECK_THROWS(device.backend.linear_added(sum, to, tw, tx));
     }
 }
 
@@ -95,6 +107,49 @@ BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
             if (inputs != 2 * width)
                 CHECK_THROWS(device.backend.gated_linear(out, gate_up, tw, tx, activation, true));
         }
+}
+
+BACKEND_TEST("queries, keys and values of a linear layer, rotated") {
+    std::mt19937 random(29);
+    struct Size {
+        std::int64_t tokens, inputs;
+        AttentionShape shape;
+        std::int64_t rotated;
+    };
+    for (const Size& size : {Size{1, 64, {2, 1, 64, 1.0f}, 64},
+                             {7, 256, {3, 1, 10, 1.0f}, 6},
+                             {129, 96, {4, 2, 64, 1.0f}, 32},
+                             {301, 104, {6, 2, 128, 1.0f}, 128},
+                             {300, 128, {2, 2, 128, 1.0f}, 96}}) {
+        const auto& [tokens, inputs, shape, rotated] = size;
+        CAPTURE(tokens);
+        CAPTURE(shape.head_dim);
+        TestDevice device(target);
+        const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, positions = 50,
+                           planes = rotated / 2, outputs = heads * shape.head_dim;
+        std::vector<std::int32_t> position;
+        for (std::int64_t t = 0; t < tokens; ++t)
+            position.push_back(std::uniform_int_distribution<std::int32_t>(0, positions - 1)(random));
+        const reference::RandomAngles angles(random, positions, planes);
+        const Values x = device.random(random, tokens * inputs), w = device.random(random, outputs * inputs);
+        const Tensor tx = device.put(x, {tokens, inputs}), tw = device.put(w, {outputs, inputs}),
+                     qkv = device.poisoned({tokens, heads, shape.head_dim}),
+                     plain = device.poisoned({tokens, heads, shape.head_dim});
+        const Rotation rotation{device.put_f32(angles.cos, {positions, planes}),
+                                device.put_f32(angles.sin, {positions, planes}), device.put(position)};
+        device.backend.rotated_linear(qkv, tx, tw, rotation, shape);
+        const Values product = reference::linear(x, w, inputs);
+        // Rounded before, which both elements of a plane have of either, and after.
+        double large = 0;
+        for (const double value : product) large = std::max(large, std::abs(value));
+        CHECK(device.off(qkv, reference::rope(product, angles.cos, angles.sin, position, shape, rotated),
+                         {1e-6, 2.1 * reference::bf16_rounding, large}) < 1);
+        device.backend.rotated_linear(plain, tx, tw, {}, shape);
+        CHECK(device.off(plain, product, rounded_once(1e-6, 1e-3)) < 1);
+        device.backend.rotated_linear(plain, tx, tw, rotation, shape);
+        CHECK(device.get(plain) == device.get(qkv));
+        CHECK_THROWS(device.backend.rotated_linear(qkv, tw, tx, rotation, shape));
+    }
 }
 
 BACKEND_TEST("a linear layer with low-rank adapters on some of its outputs, and its gradients") {

@@ -1,10 +1,11 @@
 // How fast attention is by itself: bins of 16,384 tokens of equal preference pairs (a prompt and two
 // responses), each kernel path, forward and backward. One JSON object a line. Rates count visible scores
 // only: forward 4 · Hq · D · (visible pairs), backward 2.5 times that, the same count as for any other
-// implementation.
+// implementation. `bwd_rope_ms`: backward to gradients before RoPE, where the kernels give these.
 //   attention_benchmark             every path
 //   attention_benchmark automatic   only the kernels this GPU would take
 //   attention_benchmark portable    only those that run on every GPU
+//   attention_benchmark [path] --window 1024 --softcap 50    with a sliding window, with capped scores
 
 #include <cuda_bf16.h>
 #include <cuda_runtime_api.h>
@@ -82,9 +83,24 @@ struct Bin {
     }
 };
 
-double visible_pairs(const std::vector<std::int32_t>& until) {
+/// How many ancestors each token has.
+std::vector<std::int32_t> positions(const std::vector<std::int32_t>& until) {
+    std::vector<std::int32_t> depth, path;
+    for (std::int32_t q = 0; q < static_cast<std::int32_t>(until.size()); ++q) {
+        while (!path.empty() && until[static_cast<std::size_t>(path.back())] <= q) path.pop_back();
+        depth.push_back(static_cast<std::int32_t>(path.size()));
+        path.push_back(q);
+    }
+    return depth;
+}
+
+/// `window` 0: none.
+double visible_pairs(const std::vector<std::int32_t>& position, std::int64_t window) {
     double pairs = 0;
-    for (std::size_t k = 0; k < until.size(); ++k) pairs += until[k] - static_cast<double>(k);
+    for (const std::int32_t ancestors : position) {
+        const std::int64_t seen = ancestors + 1;
+        pairs += static_cast<double>(window > 0 ? std::min(seen, window) : seen);
+    }
     return pairs;
 }
 
@@ -114,15 +130,20 @@ struct Arrays {
           d_out(random_array(capacity * s.query_heads * s.head_dim, 2)),
           out(allocate<__nv_bfloat16>(capacity * s.query_heads * s.head_dim)),
           d_qkv(allocate<__nv_bfloat16>(capacity * (s.query_heads + 2 * s.kv_heads) * s.head_dim)),
-          lse(allocate<float>(capacity * s.query_heads)) {}
+          lse(allocate<float>(capacity * s.query_heads)),
+          angles(allocate<float>(capacity * s.head_dim)) {
+        // Angles of nothing: which ones they are takes no time.
+        check(cudaMemset(angles.get(), 0, capacity * s.head_dim * sizeof(float)), "cudaMemset");
+    }
 
     DeviceArray<__nv_bfloat16> qkv, d_out, out, d_qkv;
     DeviceArray<float> lse;
+    DeviceArray<float> angles;  ///< cosines of half a head at every position, then sines
 };
 
 void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, const AttentionShape& shape,
              const Bin& bin, AttentionPath path) {
-    const std::vector<std::int32_t> until = bin.visible_until(), position(until.size());
+    const std::vector<std::int32_t> until = bin.visible_until(), position = positions(until);
     const auto prepare = [&] { return make_attention_mask(device, stream, until, position, shape, path); };
     std::vector<double> prepare_times(9);
     for (double& each : prepare_times) {
@@ -146,25 +167,51 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
                           capacity, shape);
     });
-    const double backward = time(stream, [&] {
-        attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
-                           arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, workspace.get());
-    });
-    const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(until);
+    const auto time_backward = [&](const Rotation& rotation) {
+        return time(stream, [&] {
+            attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
+                               arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, rotation,
+                               workspace.get());
+        });
+    };
+    const double backward = time_backward({});
+    const DeviceArray<std::int32_t> place = allocate<std::int32_t>(capacity);
+    check(cudaMemcpy(place.get(), position.data(), position.size() * sizeof(std::int32_t),
+                     cudaMemcpyHostToDevice),
+          "cudaMemcpy");
+    const std::int64_t planes = shape.head_dim / 2;
+    const Rotation rotation{Tensor(arrays.angles.get(), DType::f32, {capacity, planes}),
+                            Tensor(arrays.angles.get() + capacity * planes, DType::f32, {capacity, planes}),
+                            Tensor(place.get(), DType::i32, {capacity})};
+    const bool rotates = attention_backward_rotates(*mask, capacity, shape, rotation);
+    const double backward_rope = rotates ? time_backward(rotation) : 0;
+    const double flops = 4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(position, shape.window);
     std::printf(
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
-        "\"head_dim\": %lld, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"fwd_tflops\": %.1f, "
+        "\"head_dim\": %lld, \"window\": %lld, \"softcap\": %g, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
         path == AttentionPath::portable ? "portable" : "automatic", static_cast<long long>(shape.query_heads),
-        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), bin.name, forward,
-        backward, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
+        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim), static_cast<long long>(shape.window), static_cast<double>(shape.softcap), bin.name, forward,
+        backward, backward_rope, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4],
+        busy_prepare);
     std::fflush(stdout);
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    const std::string_view only = count > 1 ? arguments[1] : "";
+    std::string_view only;
+    std::int64_t window = 0;
+    float softcap = 0;
+    for (int i = 1; i < count; ++i) {
+        const std::string_view argument = arguments[i];
+        if (argument == "--window" && i + 1 < count)
+            window = std::atoll(arguments[++i]);
+        else if (argument == "--softcap" && i + 1 < count)
+            softcap = static_cast<float>(std::atof(arguments[++i]));
+        else
+            only = argument;
+    }
     try {
         const Device device = use_device(0);
         cudaStream_t stream = nullptr;
@@ -175,8 +222,10 @@ int main(int count, char** arguments) {
                             {"causal", capacity, 0, 0}};
         for (const auto& [query_heads, kv_heads, head_dim] :
              {std::array{32, 8, 128}, std::array{32, 8, 64}, std::array{12, 2, 128}}) {
-            const AttentionShape shape{query_heads, kv_heads, head_dim,
-                                       1.0f / std::sqrt(static_cast<float>(head_dim))};
+            AttentionShape shape{query_heads, kv_heads, head_dim,
+                                 1.0f / std::sqrt(static_cast<float>(head_dim))};
+            shape.window = window;
+            shape.softcap = softcap;
             const Arrays arrays(shape);
             for (const Bin& bin : bins) {
                 if (only != "portable") measure(device, stream, arrays, shape, bin, AttentionPath::automatic);

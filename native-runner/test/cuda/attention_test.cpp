@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "reference/backward_reference.h"
 #include "reference/differences.h"
 #include "reference/operations_reference.h"
+#include "reference/random_angles.h"
 #include "reference/rounding.h"
 
 using namespace wishbone;
@@ -119,7 +121,7 @@ struct Result {
 };
 
 Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, const AttentionShape& shape,
-           AttentionPath path) {
+           AttentionPath path, const Rotation& rotation = {}) {
     static const cuda::Device device = cuda::use_device(0);
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     const Stream stream;
@@ -142,7 +144,7 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
             static_cast<std::int64_t>(cuda::attention_backward_workspace(*mask, tokens, shape)));
         cuda::attention_forward(device, stream, bf16(out), lse.get(), bf16(in), *mask, tokens, shape);
         cuda::attention_backward(device, stream, bf16(d_in), bf16(d_result), bf16(out), lse.get(), bf16(in),
-                                 *mask, tokens, shape, workspace.get());
+                                 *mask, tokens, shape, rotation, workspace.get());
         check(cudaStreamSynchronize(stream), "attention");
         CHECK(workspace.behind_is_untouched());
     }
@@ -355,6 +357,78 @@ TEST_CASE("cuda attention: large scores" * doctest::skip(!have_cuda())) {
     }
 }
 
+TEST_CASE("cuda attention: gradients of queries and keys are turned back before they are rounded" *
+          doctest::skip(!have_cuda())) {
+    const cuda::Device device = cuda::use_device(0);
+    const Stream stream;
+    const std::vector<Mask> masks = {
+        {1},
+        pairs(9, 1, 1, 1),
+        pairs(7, 30, 20, 25),
+        random_trees(91, {.trees = 6, .deepest = 5, .most_children = 3, .longest_segment = 15}),
+        random_trees(92, {.trees = 1, .deepest = 3, .most_children = 2, .longest_segment = 200}),
+        Mask(517, 517)};
+    const auto f32 = [](const Values& values) { return std::vector<float>(values.begin(), values.end()); };
+    const auto check_planes = [&](const AttentionShape& shape, const Mask& until) {
+        CAPTURE(shape.query_heads);
+        CAPTURE(shape.kv_heads);
+        CAPTURE(shape.head_dim);
+        CAPTURE(until.size());
+        const auto tokens = static_cast<std::int64_t>(until.size());
+        std::mt19937 random(static_cast<unsigned>(tokens + 1000 * shape.head_dim + shape.query_heads));
+        const Mask position = depths(until);
+        const std::int64_t positions = *std::ranges::max_element(position) + 1;
+        const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim),
+                     d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+        const Result plain = run(qkv, d_out, until, shape, AttentionPath::automatic);
+        const Values unturned = from_bits(plain.d_qkv),
+                     behind = attention_backward(qkv, d_out, from_bits(plain.out), until, shape, position);
+        double largest = 0;
+        for (const double value : unturned) largest = std::max(largest, std::abs(value));
+        const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
+            return heads(all, heads_of(shape), first, count, shape.head_dim);
+        };
+        const Poisoned<std::int32_t> places(position);
+        for (std::int64_t planes = 4; planes <= shape.head_dim / 2; planes += 4) {
+            CAPTURE(planes);
+            const RandomAngles angles(random, positions, planes);
+            const Poisoned<float> cos(f32(angles.cos)), sin(f32(angles.sin));
+            const Rotation rotation{Tensor(cos.get(), DType::f32, {positions, planes}),
+                                    Tensor(sin.get(), DType::f32, {positions, planes}),
+                                    Tensor(places.get(), DType::i32, {tokens})};
+            const auto rotates = [&](AttentionPath path) {
+                const auto mask = cuda::make_attention_mask(device, stream, until, position, shape, path);
+                return cuda::attention_backward_rotates(*mask, tokens, shape, rotation);
+            };
+            CHECK_FALSE(rotates(AttentionPath::portable));
+            const bool known = planes % 8 == 0 && shape.head_dim != 96 && device.capability == 90;
+            CHECK(rotates(AttentionPath::automatic) == known);
+            if (!known) {
+                CHECK_THROWS_AS(run(qkv, d_out, until, shape, AttentionPath::automatic, rotation), Error);
+                continue;
+            }
+            const Result found = run(qkv, d_out, until, shape, AttentionPath::automatic, rotation);
+            CHECK(found.inside);
+            CHECK(found.out == plain.out);
+            const Values d_qkv = from_bits(found.d_qkv);
+            const auto turned_back = [&](const Values& gradient) {
+                return rope(gradient, angles.cos, angles.minus_sin, position, shape, 2 * planes);
+            };
+            const std::int64_t q = shape.query_heads, kv = shape.kv_heads;
+            const Values expected = turned_back(behind);
+            CHECK(error(part(d_qkv, 0, q), part(expected, 0, q)) < 6e-3);
+            CHECK(error(part(d_qkv, q, kv), part(expected, q, kv)) < 6e-3);
+            // Against what the same kernels leave unturned: within the roundings of a plane's two elements and its own.
+            CHECK(largest_error(d_qkv, turned_back(unturned), largest) < 2.1 * bf16_rounding);
+            CHECK(part(d_qkv, q + kv, kv) == part(unturned, q + kv, kv));
+        }
+    };
+    for (const AttentionShape& shape :
+         {shape_of(2, 2, 64), shape_of(8, 2, 64), shape_of(7, 1, 64), shape_of(1, 1, 128),
+          shape_of(12, 2, 128), shape_of(5, 1, 128), shape_of(3, 1, 96)})
+        for (const Mask& until : masks) check_planes(shape, until);
+}
+
 TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!have_cuda())) {
     std::mt19937 random(11);
     const Mask until =
@@ -387,6 +461,47 @@ TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctes
     CHECK_THROWS_AS(prepare({3, 1, 3}, shape_of(2, 1, 64)), Error);
     const auto mask = prepare({3, 3, 3}, shape_of(2, 1, 64));
     CHECK_THROWS_AS(cuda::attention_backward_workspace(*mask, 4, shape_of(2, 1, 64)), Error);
+}
+
+TEST_CASE("cuda attention: capped scores" * doctest::skip(!have_cuda())) {
+    const Mask small =
+        random_trees(81, {.trees = 5, .deepest = 5, .most_children = 3, .longest_segment = 14});
+    for (AttentionShape shape : shapes) {
+        shape.softcap = 1;
+        check_attention(small, shape);
+        check_attention(pairs(2, 100, 40, 45), shape);
+        shape.softcap = 30;
+        check_attention(Mask(129, 129), shape);
+        // Most scores are near the cap.
+        shape.softcap = 2;
+        check_attention(pairs(1, 90, 30, 40), shape, 2.0);
+    }
+}
+
+TEST_CASE("cuda attention: sliding windows" * doctest::skip(!have_cuda())) {
+    const Mask small =
+                   random_trees(91, {.trees = 5, .deepest = 5, .most_children = 3, .longest_segment = 14}),
+               large =
+                   random_trees(92, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 110});
+    for (AttentionShape shape : shapes) {
+        const auto check = [&](const Mask& mask, std::int64_t window) {
+            shape.window = window;
+            check_attention(mask, shape);
+        };
+        check(small, 1);
+        check(small, 9);
+        check(pairs(2, 100, 40, 45), 16);
+        check(pairs(2, 30, 70, 85), 45);
+        check(Mask(300, 300), 64);
+        check(large, 100);
+    }
+    // Windows that hold whole tiles, and leave others out.
+    for (AttentionShape shape : {shape_of(4, 1, 64), shape_of(4, 1, 128), shape_of(2, 1, 256)}) {
+        shape.window = 400;
+        check_attention(Mask(900, 900), shape);
+        shape.softcap = 5;
+        check_attention(pairs(1, 500, 260, 300), shape);
+    }
 }
 
 TEST_CASE("cuda: attention with sliding windows and capped scores" * doctest::skip(!have_cuda())) {

@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <random>
 
+#include "backend/attention_window.h"
 #include "backend/cuda/attention/mma/tiles.h"
 #include "backend/cuda/attention/sm90/backward/tiles.h"
 #include "backend/cuda/attention/sm90/forward/tiles.h"
 #include "backend/prefix_mask.h"
 #include "core/error.h"
+#include "reference/attention_cases.h"
 #include "reference/random_bin.h"
 
 // Tile lists are made on the host, so these tests need no GPU: every list is held against the mask's rule,
-// k <= q < visible_until[k], asked of every pair of tokens.
+// k <= q < visible_until[k] and first_seen[q] <= k with a window, asked of every pair of tokens.
 
 using namespace wishbone;
 using namespace wishbone::cuda;
@@ -25,6 +27,20 @@ std::int32_t length(const Until& until) { return static_cast<std::int32_t>(until
 bool visible(const Until& until, std::int32_t q, std::int32_t k) {
     return k <= q && q < until[static_cast<std::size_t>(k)];
 }
+
+/// A mask, and the first token each token sees: empty without a window.
+struct Bin {
+    Until until, first_seen;
+
+    explicit Bin(const Until& visible_until, std::int64_t window = 0) : until(visible_until) {
+        if (window > 0) first_seen = first_seen_tokens(until, reference::depths(until), window);
+    }
+    bool sees(std::int32_t q, std::int32_t k) const {
+        return visible(until, q, k) && (first_seen.empty() || first_seen[static_cast<std::size_t>(q)] <= k);
+    }
+};
+
+constexpr std::int64_t window_sizes[] = {0, 1, 7, 33, 100};
 
 /// Pairs of the same lengths, one after the other.
 Until pairs(std::int32_t tokens, std::int32_t prompt, std::int32_t chosen, std::int32_t rejected) {
@@ -62,12 +78,14 @@ std::vector<Until> masks() {
     return all;
 }
 
-void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slots_per_tile) {
+void check_forward(const Bin& bin, std::int32_t query_tile, std::int32_t slots_per_tile) {
     constexpr std::int32_t kv_heads = 2;
-    const sm90::forward::Tiles tiles = sm90::forward::make_tiles(until, kv_heads, query_tile, slots_per_tile);
+    const Until& until = bin.until;
+    const sm90::forward::Tiles tiles =
+        sm90::forward::make_tiles(until, kv_heads, query_tile, slots_per_tile, bin.first_seen);
     const std::int32_t tokens = length(until);
     std::vector<int> seen(until.size() * kv_heads);
-    bool sizes = true, starts = true, unmasked = true, once = true, complete = true;
+    bool sizes = true, starts = true, unmasked = true, once = true, complete = true, needed = true;
     for (const sm90::forward::Tiles::Item& item : tiles.items) {
         sizes &= item.query_begin < item.query_end && item.query_end - item.query_begin <= query_tile;
         for (std::int32_t q = item.query_begin; q < item.query_end; ++q)
@@ -86,17 +104,22 @@ void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slo
                 starts &=
                     0 <= begin && begin < tokens &&
                     (!contiguous || i == 0 || begin == (slots[i - 1] >> 2) + sm90::forward::Tiles::slot_keys);
+                bool used = false;
                 for (std::int32_t k = begin; k < begin + sm90::forward::Tiles::slot_keys; ++k) {
                     ++covered[static_cast<std::size_t>(k)];
-                    for (std::int32_t q = item.query_begin; !masked && q < item.query_end; ++q)
-                        unmasked &= k < tokens && visible(until, q, k);
+                    for (std::int32_t q = item.query_begin; q < item.query_end; ++q) {
+                        const bool seen_here = k < tokens && bin.sees(q, k);
+                        unmasked &= masked || seen_here;
+                        used |= seen_here;
+                    }
                 }
+                needed &= used;
             }
         }
         for (std::int32_t k = 0; k < tokens; ++k) {
             once &= covered[static_cast<std::size_t>(k)] <= 1;
             for (std::int32_t q = item.query_begin; q < item.query_end; ++q)
-                complete &= !visible(until, q, k) || covered[static_cast<std::size_t>(k)] == 1;
+                complete &= !bin.sees(q, k) || covered[static_cast<std::size_t>(k)] == 1;
         }
     }
     CHECK(sizes);
@@ -104,12 +127,15 @@ void check_forward(const Until& until, std::int32_t query_tile, std::int32_t slo
     CHECK(unmasked);
     CHECK(once);
     CHECK(complete);
+    CHECK(needed);
     CHECK(std::ranges::all_of(seen, [](int count) { return count == 1; }));
 }
 
-void check_backward(const Until& until, const sm90::backward::TileSizes& sizes) {
+void check_backward(const Bin& bin, const sm90::backward::TileSizes& sizes) {
     constexpr std::int32_t kv_heads = 2;
-    const sm90::backward::Tiles tiles = sm90::backward::make_tiles(until, kv_heads, sizes, 132);
+    const Until& until = bin.until;
+    const sm90::backward::Tiles tiles =
+        sm90::backward::make_tiles(until, kv_heads, sizes, 132, bin.first_seen);
     const std::int32_t tokens = length(until);
     std::vector<std::int32_t> tile_of(until.size(), -1);
     bool queries = true;
@@ -123,28 +149,55 @@ void check_backward(const Until& until, const sm90::backward::TileSizes& sizes) 
     CHECK(queries);
     CHECK(std::ranges::all_of(tile_of, [](std::int32_t tile) { return tile >= 0; }));
 
+    // Of each key how far it is seen, and how far by all.
+    Until last, all;
+    for (std::int32_t k = 0; k < tokens; ++k) {
+        last.push_back(k);
+        all.push_back(k);
+        for (std::int32_t q = k; q < until[static_cast<std::size_t>(k)]; ++q) {
+            if (!bin.sees(q, k)) continue;
+            last.back() = q + 1;
+            if (all.back() == q) ++all.back();
+        }
+    }
+    CHECK((bin.first_seen.empty() ? tiles.visible_by_all_until.empty() : tiles.visible_by_all_until == all));
+
     std::vector<int> keys(until.size() * kv_heads);
-    bool seen = true;
-    for (const sm90::backward::Tiles::Item& item : tiles.items)
+    bool seen = true, extents = true;
+    for (const sm90::backward::Tiles::Item& item : tiles.items) {
         for (std::int32_t k = item.key_begin; k < item.key_end; ++k) {
             ++keys[static_cast<std::size_t>(k * kv_heads + item.kv_head)];
             for (std::int32_t q = k; q < until[static_cast<std::size_t>(k)]; ++q) {
+                if (!bin.sees(q, k)) continue;
                 const std::int32_t tile = tile_of[static_cast<std::size_t>(q)];
                 seen &= item.first_tile <= tile && tile < item.first_tile + item.tiles;
             }
         }
+        // The last tile is needed, as the first is, which holds the first key.
+        const std::int32_t middle = std::min(item.key_begin + sizes.key_tile / 2, item.key_end);
+        const auto most = [&](std::int32_t from, std::int32_t to) {
+            return from < to ? *std::max_element(last.begin() + from, last.begin() + to) : 0;
+        };
+        const std::int32_t halves[] = {most(item.key_begin, middle), most(middle, item.key_end)};
+        extents &= item.last_until[0] == halves[0] && item.last_until[1] == halves[1] &&
+                   tile_of[static_cast<std::size_t>(std::max(halves[0], halves[1]) - 1)] ==
+                       item.first_tile + item.tiles - 1 &&
+                   tile_of[static_cast<std::size_t>(item.key_begin)] == item.first_tile;
+    }
     CHECK(seen);
+    CHECK(extents);
     CHECK(std::ranges::all_of(keys, [](int count) { return count == 1; }));
 
     std::vector<int> in_block(tiles.queries.size());
-    bool complete = true, bounds = true;
+    bool complete = true, bounds = true, needed = true;
     for (const sm90::backward::Tiles::QueryBlock& block : tiles.query_blocks) {
         std::vector<char> covered(until.size());
         for (std::int32_t b = block.first_key_block; b < block.first_key_block + block.key_blocks; ++b) {
             const sm90::backward::Tiles::KeyBlock& key_block = tiles.key_blocks[static_cast<std::size_t>(b)];
-            const auto [least, most] =
-                std::minmax_element(until.begin() + key_block.begin, until.begin() + key_block.end);
-            bounds &= key_block.least_until == *least && key_block.last_until == *most;
+            bounds &= key_block.least_until ==
+                          *std::min_element(all.begin() + key_block.begin, all.begin() + key_block.end) &&
+                      key_block.last_until ==
+                          *std::max_element(last.begin() + key_block.begin, last.begin() + key_block.end);
             std::fill(covered.begin() + key_block.begin, covered.begin() + key_block.end, 1);
         }
         for (std::int32_t t = block.first_tile; t < block.first_tile + block.tiles; ++t) {
@@ -152,11 +205,20 @@ void check_backward(const Until& until, const sm90::backward::TileSizes& sizes) 
             const sm90::backward::Tiles::Query& query = tiles.queries[static_cast<std::size_t>(t)];
             for (std::int32_t q = query.begin; q < query.end; ++q)
                 for (std::int32_t k = 0; k <= q && k < tokens; ++k)
-                    complete &= !visible(until, q, k) || covered[static_cast<std::size_t>(k)];
+                    complete &= !bin.sees(q, k) || covered[static_cast<std::size_t>(k)];
+        }
+        // With a window no key block lies before what the block's queries see.
+        if (!bin.first_seen.empty()) {
+            const auto oldest = *std::min_element(
+                bin.first_seen.begin() + tiles.queries[static_cast<std::size_t>(block.first_tile)].begin,
+                bin.first_seen.begin() +
+                    tiles.queries[static_cast<std::size_t>(block.first_tile + block.tiles - 1)].end);
+            needed &= tiles.key_blocks[static_cast<std::size_t>(block.first_key_block)].end > oldest;
         }
     }
     CHECK(complete);
     CHECK(bounds);
+    CHECK(needed);
     CHECK(std::ranges::all_of(in_block, [](int count) { return count == 1; }));
 
     std::vector<int> started(tiles.query_blocks.size() * kv_heads);
@@ -205,22 +267,30 @@ void check_portable(const Until& until, std::int32_t group, std::int32_t rows, s
 
 TEST_CASE("cuda tiles: Hopper's forward lists") {
     for (const Until& until : masks())
-        for (const std::int32_t query_tile : {1, 21, 32, 48, 128})
-            for (const std::int32_t slots : {2, 4}) {
-                CAPTURE(until.size());
-                CAPTURE(query_tile);
-                check_forward(until, query_tile, slots);
-            }
+        for (const std::int64_t window : window_sizes) {
+            const Bin bin(until, window);
+            for (const std::int32_t query_tile : {1, 21, 32, 48, 128})
+                for (const std::int32_t slots : {2, 4}) {
+                    CAPTURE(until.size());
+                    CAPTURE(window);
+                    CAPTURE(query_tile);
+                    check_forward(bin, query_tile, slots);
+                }
+        }
 }
 
 TEST_CASE("cuda tiles: Hopper's backward lists") {
     for (const Until& until : masks())
-        for (const sm90::backward::TileSizes& sizes :
-             {sm90::backward::TileSizes{16, 128, 64, 1}, sm90::backward::TileSizes{32, 128, 64, 2},
-              sm90::backward::TileSizes{10, 128, 128, 1}, sm90::backward::TileSizes{1, 64, 64, 2}}) {
-            CAPTURE(until.size());
-            CAPTURE(sizes.query_tile);
-            check_backward(until, sizes);
+        for (const std::int64_t window : window_sizes) {
+            const Bin bin(until, window);
+            for (const sm90::backward::TileSizes& sizes :
+                 {sm90::backward::TileSizes{16, 128, 64, 1}, sm90::backward::TileSizes{32, 128, 64, 2},
+                  sm90::backward::TileSizes{10, 128, 128, 1}, sm90::backward::TileSizes{1, 64, 64, 2}}) {
+                CAPTURE(until.size());
+                CAPTURE(window);
+                CAPTURE(sizes.query_tile);
+                check_backward(bin, sizes);
+            }
         }
 }
 

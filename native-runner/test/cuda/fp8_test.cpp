@@ -332,7 +332,7 @@ ModelConfig config_of(std::int64_t layers) {
 
 struct Fp8Model {
     Fp8Model(std::unique_ptr<Backend> inner, const ModelConfig& config, const reference::Weights& weights,
-             Recompute recompute, Precision precision)
+             RecomputePlan recompute, Precision precision)
         : backend(std::move(inner)),
           parameters(backend, config, backend.activation_dtype()),
           gradients(backend, config, DType::f32),
@@ -385,7 +385,7 @@ TEST_CASE("cuda: the whole model in FP8" * doctest::skip(!have_fp8())) {
     const reference::RandomBin bin(
         random, {.trees = 3, .deepest = 3, .most_children = 2, .longest_segment = 60, .vocabulary = 208});
     const auto values_of = [](const std::vector<float>& logps) { return Values(logps.begin(), logps.end()); };
-    const auto with = [&](std::unique_ptr<Backend> backend, Recompute recompute, Precision precision) {
+    const auto with = [&](std::unique_ptr<Backend> backend, RecomputePlan recompute, Precision precision) {
         return Fp8Model(std::move(backend), config, weights, recompute, precision);
     };
     Fp8Model exact = with(make_cpu_backend(0), Recompute::none, Precision::bf16);
@@ -396,7 +396,8 @@ TEST_CASE("cuda: the whole model in FP8" * doctest::skip(!have_fp8())) {
                  gradient_off = distance(on_cpu.gradient(), gradient_exact);
     std::vector<float> first;
     Values first_gradient;
-    for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+    const RecomputePlan plans[] = {Recompute::none, Recompute::mlp, Recompute::block, {0, 1}, {1, 0}};
+    for (const RecomputePlan recompute : plans) {
         CudaOptions options;
         options.deterministic = true;
         Fp8Model model = with(make_cuda_backend(options), recompute, Precision::fp8);

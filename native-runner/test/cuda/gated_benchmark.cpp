@@ -23,7 +23,7 @@
 namespace {
 
 using namespace wishbone;
-using cuda::sm90::GatedSize;
+using cuda::sm90::product::Size;
 
 /// Random numbers; a few million are read round and round.
 struct Matrix {
@@ -100,7 +100,7 @@ void compare(cudaStream_t stream, const char* what, double flops,
     std::fflush(stdout);
 }
 
-void measure(cuda::CudaBackend& backend, const cuda::Device& device, const char* model, GatedSize size) {
+void measure(cuda::CudaBackend& backend, const cuda::Device& device, const char* model, Size size) {
     const auto [rows, columns, inner] = size;
     constexpr Activation silu = Activation::silu;
     std::printf("%s, %lld rows\n", model, static_cast<long long>(rows));

@@ -2,15 +2,14 @@
 #include <random>
 #include <vector>
 
-#include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/gated/sm90/product.h"
 #include "backend/cuda/runtime/device.h"
-#include "conformance/test_device.h"
+#include "cuda/guarded_device.h"
 #include "reference/backward_reference.h"
 
 using namespace wishbone;
 using namespace wishbone::conformance;
-using cuda::sm90::GatedSize;
+using cuda::sm90::product::Size;
 
 // Products with a gated unit in their epilogue, called by themselves: the backend takes them for large sizes alone.
 
@@ -18,47 +17,8 @@ namespace {
 
 using bf16 = __nv_bfloat16;
 
-bool have_hopper() { return have_cuda() && cuda::use_device(0).capability == 90; }
-
-/// Tensors with NaN behind them, which nobody may read or overwrite.
-class GuardedDevice : public TestDevice {
-  public:
-    using TestDevice::TestDevice;
-
-    Tensor random_matrix(std::mt19937& generator, std::int64_t rows, std::int64_t columns, double spread) {
-        const Tensor all = poisoned({rows + guard_rows, columns}), matrix = all.slice(0, rows);
-        const Tensor drawn = put(random(generator, rows * columns, spread), {rows, columns});
-        backend.copy(matrix, drawn);
-        return matrix;
-    }
-    Tensor empty_matrix(std::int64_t rows, std::int64_t columns) {
-        return poisoned({rows + guard_rows, columns}).slice(0, rows);
-    }
-    bool is_whole_behind(const Tensor& matrix) {
-        const std::int64_t columns = matrix.shape[1];
-        const Tensor behind(matrix.as<bf16>() + matrix.size(), DType::bf16, {guard_rows, columns});
-        for (const double each : get(behind))
-            if (!std::isnan(each)) return false;
-        return true;
-    }
-    cudaStream_t stream() { return dynamic_cast<cuda::CudaBackend&>(backend).stream(); }
-
-  private:
-    static constexpr std::int64_t guard_rows = 300;
-};
-
-/// ‖a - b‖ / ‖b‖.
-double distance(const Values& a, const Values& b) {
-    double off = 0, norm = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        off += (a[i] - b[i]) * (a[i] - b[i]);
-        norm += b[i] * b[i];
-    }
-    return std::sqrt(off / norm);
-}
-
 // Edges of tiles of 128 rows, 128 or 256 columns and 64 of the sum, one tile and more tiles than a card has multiprocessors.
-const std::vector<GatedSize> sizes = {{1, 8, 8},        {1, 128, 64},      {63, 200, 72},   {65, 64, 128},
+const std::vector<Size> sizes = {{1, 8, 8},        {1, 128, 64},      {63, 200, 72},   {65, 64, 128},
                                       {127, 136, 136},  {128, 128, 64},    {129, 384, 520}, {200, 8, 1000},
                                       {257, 1000, 64},  {300, 264, 1040},  {256, 256, 72},  {2100, 2104, 72},
                                       {2304, 2304, 64}, {1100, 4200, 1000}};
@@ -69,7 +29,7 @@ constexpr std::int64_t most_in_double = 100'000'000;
 TEST_CASE("cuda: gates and their unit in the epilogue of a product" * doctest::skip(!have_hopper())) {
     std::mt19937 random(31);
     for (const Activation activation : {Activation::silu, Activation::gelu_tanh})
-        for (const GatedSize& size : sizes) {
+        for (const Size& size : sizes) {
             const auto [rows, columns, inner] = size;
             CAPTURE(rows);
             CAPTURE(columns);
@@ -108,7 +68,7 @@ TEST_CASE("cuda: gates and their unit in the epilogue of a product" * doctest::s
 TEST_CASE("cuda: gradients of gates in the epilogue of a product" * doctest::skip(!have_hopper())) {
     std::mt19937 random(32);
     for (const Activation activation : {Activation::silu, Activation::gelu_tanh})
-        for (const GatedSize& size : sizes) {
+        for (const Size& size : sizes) {
             const auto [rows, columns, inner] = size;
             CAPTURE(rows);
             CAPTURE(columns);
@@ -154,7 +114,7 @@ TEST_CASE("cuda: large products have their gated unit in the epilogue, small one
           doctest::skip(!have_hopper())) {
     std::mt19937 random(33);
     for (const bool large : {true, false}) {
-        const GatedSize size = large ? GatedSize{4200, 4096, 896} : GatedSize{300, 4096, 896};
+        const Size size = large ? Size{4200, 4096, 896} : Size{300, 4096, 896};
         const auto [rows, columns, inner] = size;
         CAPTURE(rows);
         GuardedDevice device(cuda_target());

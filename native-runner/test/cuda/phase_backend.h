@@ -14,7 +14,8 @@
 namespace wishbone {
 
 /// While `timed` it waits for the device after each operation and adds up their time by phase; the linear
-/// layers are told apart by their weight's shape. Waiting leaves the device idle between operations, so what
+/// layers are told apart by their weight's shape, and what a backend does in one operation with a layer's product (gated units, RoPE)
+/// counts as that layer. Waiting leaves the device idle between operations, so what
 /// an empty operation takes this way is subtracted from each.
 class PhaseBackend final : public test::ForwardingBackend {
   public:

@@ -9,7 +9,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -46,7 +45,7 @@ struct Model {
     ModelConfig config;
     /// Whether the step ends with AdamW unless told otherwise; the 8B's optimizer state would not fit.
     bool trains;
-    Recompute recompute;
+    std::optional<Recompute> recompute;  ///< none: as little as fits
 };
 
 /// The shapes of scripts/gpu/workload.py; `tiny` is for a try on the CPU.
@@ -85,13 +84,9 @@ Model model_of(const std::string& name) {
 
 Precision precision_of(const std::string& name) { return name == "fp8" ? Precision::fp8 : Precision::bf16; }
 
-Recompute recompute_of(const std::string& name) {
+std::optional<Recompute> recompute_of(const std::string& name) {
+    if (name == "auto") return std::nullopt;
     return name == "none" ? Recompute::none : name == "mlp" ? Recompute::mlp : Recompute::block;
-}
-
-const char* name_of(Recompute recompute) {
-    constexpr std::array names = {"none", "mlp", "block"};
-    return names.at(static_cast<std::size_t>(recompute));
 }
 
 /// Normally distributed matrices with a standard deviation of 0.02, norms of one. Drawing billions of numbers
@@ -363,7 +358,7 @@ Options parse(int count, char** arguments) {
                  "without AdamW and its state (the default of llama-8b)");
     app.add_flag("--offload", options.offload, "with AdamW, whose state is in the host's memory");
     app.add_option("--recompute", options.recompute, "default: block for llama-8b, else none")
-        ->check(CLI::IsMember({"none", "mlp", "block"}));
+        ->check(CLI::IsMember({"none", "mlp", "block", "auto"}));
     app.add_option("--lora-rank", options.lora_rank,
                    "train adapters of this rank on every linear layer instead of all parameters")
         ->check(CLI::NonNegativeNumber);
@@ -382,7 +377,7 @@ Options parse(int count, char** arguments) {
 }
 
 void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, const ModelConfig& config,
-             Recompute recompute, const Ceilings& ceilings, const std::string& set,
+             RecomputePlan recompute, const Ceilings& ceilings, const std::string& set,
              const std::string& sharing, const Json& common) {
     const Plan plan = read_plan(options.lengths, set, sharing == "pair", config);
     const std::int64_t full = plan.steps() - 1;  // the last bin is what was left
@@ -481,6 +476,19 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     print_line(line);
 }
 
+/// As little as fits with each of the plans that are measured.
+RecomputePlan least_for_all(const Options& options, const ModelConfig& config, MemorySettings settings,
+                            std::size_t available) {
+    RecomputePlan most;
+    for (const std::string& set : options.sets)
+        for (const std::string& sharing : options.sharing) {
+            const Plan plan = read_plan(options.lengths, set, sharing == "pair", config);
+            const RecomputePlan least = least_recompute(plan, config, settings, available);
+            if (least.level(config.layers) > most.level(config.layers)) most = least;
+        }
+    return most;
+}
+
 void run(const Options& options) {
     Model model = model_of(options.model);
     if (!options.recompute.empty()) model.recompute = recompute_of(options.recompute);
@@ -488,14 +496,6 @@ void run(const Options& options) {
     if (options.offload) model.trains = true;
     PhaseBackend backend(make_backend(options.backend), model.config);
     const Precision precision = precision_of(options.precision);
-    Transformer transformer(backend, model.config, model.recompute, precision);
-    Parameters policy = options.lora_rank > 0 && precision == Precision::fp8
-                            ? Parameters(backend, model.config, FrozenInFp8())
-                            : Parameters(backend, model.config, backend.activation_dtype());
-    upload_random_weights(backend, policy);
-    const double ceiling = backend.measure_matmul_ceiling();
-    const Ceilings ceilings = {precision == Precision::fp8 ? backend.measure_fp8_ceiling() : ceiling,
-                               ceiling};
     TrainingOptions training;
     training.reference = ReferenceMode::in_step;
     training.moments = options.moments == "f32" ? Moments::f32 : Moments::bf16;
@@ -505,6 +505,23 @@ void run(const Options& options) {
         training.lora->lora_alpha = 2.0 * options.lora_rank;
         model.trains = true;
     }
+    RecomputePlan recompute =
+        RecomputePlan(model.recompute.value_or(Recompute::none)).within(model.config.layers);
+    if (!model.recompute) {
+        MemorySettings settings{options.backend.name, recompute, training};
+        // Without AdamW its state is nowhere; offloaded, the device has none of it either.
+        settings.offload.optimizer = options.offload || !model.trains;
+        settings.precision = precision;
+        recompute = least_for_all(options, model.config, settings, backend.free_memory());
+    }
+    Transformer transformer(backend, model.config, recompute, precision);
+    Parameters policy = options.lora_rank > 0 && precision == Precision::fp8
+                            ? Parameters(backend, model.config, FrozenInFp8())
+                            : Parameters(backend, model.config, backend.activation_dtype());
+    upload_random_weights(backend, policy);
+    const double ceiling = backend.measure_matmul_ceiling();
+    const Ceilings ceilings = {precision == Precision::fp8 ? backend.measure_fp8_ceiling() : ceiling,
+                               ceiling};
     const auto begin = Clock::now();
     Stepper stepper(backend, transformer, policy, model.trains, training, {.optimizer = options.offload});
     backend.synchronize();
@@ -520,11 +537,13 @@ void run(const Options& options) {
                    {"moments", options.moments},
                    {"offload", options.offload},
                    {"seconds_for_optimizer_memory", preparing},
-                   {"recompute", name_of(model.recompute)}});
+                   {"recompute", model.recompute ? name_of(*model.recompute) : "auto"},
+                   {"recompute_mlp_layers", recompute.mlp_layers},
+                   {"recompute_block_layers", recompute.block_layers}});
     print_line(device);
     for (const std::string& set : options.sets)
         for (const std::string& sharing : options.sharing)
-            measure(options, backend, stepper, model.config, model.recompute, ceilings, set, sharing, common);
+            measure(options, backend, stepper, model.config, recompute, ceilings, set, sharing, common);
 }
 
 }  // namespace

@@ -47,7 +47,14 @@ TEST_CASE("run.json reads, and every mistake names its field") {
     CHECK(good.training.learning_rate == 1e-3);
     CHECK(good.training.schedule == Schedule::linear);
     CHECK(good.backend.threads == 1);
-    CHECK(good.recompute == Recompute::none);
+    CHECK(good.recompute == std::nullopt);
+    Json asked = run_json("/model");
+    for (const Recompute one : {Recompute::none, Recompute::mlp, Recompute::block}) {
+        asked["runner"]["recompute"] = name_of(one);
+        CHECK(read(asked).recompute == one);
+    }
+    asked["runner"]["recompute"] = "auto";
+    CHECK(read(asked).recompute == std::nullopt);
 
     struct Case {
         const char* field;

@@ -33,6 +33,11 @@ ModelConfig config_of(bool biased, bool normed_behind) {
     return config;
 }
 
+/// Of three layers, of which the last is never computed again.
+const RecomputePlan recomputed[] = {
+    Recompute::none, Recompute::mlp, Recompute::block, {0, 1}, {1, 1}, {1, 0},
+};
+
 struct Result {
     std::vector<float> logps, again;  ///< of a pass that keeps, and of one that does not
     Weights gradients;
@@ -41,7 +46,7 @@ struct Result {
 
 /// With adapters, all parameters are frozen: `in_fp8_alone`, or there as they are.
 Result run(Backend& backend, const ModelConfig& config, const Weights& weights, const BinView& view,
-           Precision precision, Recompute recompute, const std::optional<LoraConfig>& lora = std::nullopt,
+           Precision precision, RecomputePlan recompute, const std::optional<LoraConfig>& lora = std::nullopt,
            bool in_fp8_alone = false) {
     Transformer transformer(backend, config, recompute, precision);
     transformer.expect_length(200);
@@ -121,7 +126,7 @@ TEST_CASE(
                      std::nullopt,
                      adapters_on({"q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}),
                      adapters_on({"q_proj"}), adapters_on({"down_proj"})})
-                for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+                for (const RecomputePlan recompute : recomputed) {
                     std::mt19937 random(3);
                     const ModelConfig config = config_of(biased, normed_behind);
                     const Weights weights = random_weights(random, config);
@@ -132,7 +137,8 @@ TEST_CASE(
                                                  .vocabulary = 29});
                     CAPTURE(biased);
                     CAPTURE(normed_behind);
-                    CAPTURE(static_cast<int>(recompute));
+                    CAPTURE(recompute.block_layers);
+                    CAPTURE(recompute.mlp_layers);
                     const auto cpu = make_cpu_backend(1);
                     const Result expected =
                         run(*cpu, config, weights, bin.shared.view(), Precision::bf16, recompute, lora);
@@ -168,7 +174,7 @@ TEST_CASE("frozen weights that are in FP8 alone give what those do that are quan
         const Result exact =
             run(*cpu, config, weights, bin.shared.view(), Precision::bf16, Recompute::none, lora);
         std::optional<Result> first;
-        for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+        for (const RecomputePlan recompute : recomputed) {
             Fp8Backend backend(true);
             const Result each =
                 run(backend, config, weights, bin.shared.view(), Precision::fp8, recompute, lora);
@@ -203,7 +209,7 @@ TEST_CASE("rounded to FP8, passes agree to the last bit, and are as far off as s
     const auto cpu = make_cpu_backend(1);
     const Result exact = run(*cpu, config, weights, bin.shared.view(), Precision::bf16, Recompute::none);
     std::optional<Result> first;
-    for (const Recompute recompute : {Recompute::none, Recompute::mlp, Recompute::block}) {
+    for (const RecomputePlan recompute : recomputed) {
         Fp8Backend backend(true);
         const Result result = run(backend, config, weights, bin.shared.view(), Precision::fp8, recompute);
         CHECK(result.again == result.logps);

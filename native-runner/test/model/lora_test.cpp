@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <memory>
 #include <random>
 
 #include "core/error.h"
@@ -71,7 +72,7 @@ Weights merged(Weights weights, const Weights& adapter, const std::vector<LoraMo
 
 struct Fixture {
     Fixture(const ModelConfig& the_config, const LoraConfig& lora, unsigned seed,
-            Recompute recompute = Recompute::none)
+            RecomputePlan recompute = Recompute::none)
         : config(the_config),
           random(seed),
           backend(make_cpu_backend(2)),
@@ -171,8 +172,11 @@ TEST_CASE("adapters: log-probabilities and gradients are those of the double mod
 TEST_CASE("adapters: shared as naive, and what is computed again is the same to the last bit") {
     for (const auto& [name_of_config, config] : featured_models(small_config(3))) {
         CAPTURE(name_of_config);
-        Fixture keeps(config, all_linear(), 61), mlp(config, all_linear(), 61, Recompute::mlp),
-            block(config, all_linear(), 61, Recompute::block);
+        Fixture keeps(config, all_linear(), 61);
+        std::vector<std::unique_ptr<Fixture>> others;
+        for (std::int64_t level = 1; level <= most_recompute(config.layers); ++level)
+            others.push_back(std::make_unique<Fixture>(config, all_linear(), 61,
+                                                       RecomputePlan::of_level(level, config.layers)));
         for (const int longest : {9, 3, 14}) {
             const RandomBin bin(keeps.random, {.trees = 3, .longest_segment = longest, .vocabulary = 29});
             const std::vector<double> weight = random_values(keeps.random, bin.shared.target_row.size());
@@ -183,7 +187,7 @@ TEST_CASE("adapters: shared as naive, and what is computed again is the same to 
                 CAPTURE(name);
                 CHECK(relative_difference(expected.gradients.at(name), gradient) < 1e-5);
             }
-            for (Fixture* fixture : {&mlp, &block}) {
+            for (const auto& fixture : others) {
                 const Fixture::Result result = fixture->run(bin.shared, weight);
                 CHECK(result.logps == expected.logps);
                 CHECK(result.gradients == expected.gradients);

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <map>
+#include <memory>
 #include <random>
+#include <string>
 
 #include "model/rope_table.h"
 #include "reference/differences.h"
@@ -9,6 +12,7 @@
 #include "reference/poisoning_backend.h"
 #include "reference/random_bin.h"
 #include "reference/random_model.h"
+#include "support/forwarding_backend.h"
 
 using namespace wishbone;
 using namespace wishbone::reference;
@@ -32,7 +36,7 @@ ModelConfig small_config(bool tied, std::int64_t layers = 2) {
 constexpr std::int64_t expected_length = 200;
 
 struct Fixture {
-    Fixture(const ModelConfig& the_config, unsigned seed, Recompute recompute = Recompute::none)
+    Fixture(const ModelConfig& the_config, unsigned seed, RecomputePlan recompute = Recompute::none)
         : config(the_config),
           random(seed),
           backend(make_cpu_backend(2)),
@@ -76,6 +80,20 @@ std::vector<double> reference_logps(const ModelConfig& config, const Weights& we
     }
     return all;
 }
+
+/// How often each operation was asked for.
+class CountedOperations final : public test::ForwardingBackend {
+  public:
+    using ForwardingBackend::ForwardingBackend;
+
+    std::map<std::string, std::int64_t> operations;
+
+  private:
+    void around(const std::string& name, const std::function<void()>& operation) override {
+        ++operations[name];
+        operation();
+    }
+};
 
 }  // namespace
 
@@ -225,14 +243,22 @@ TEST_CASE("bins of any size after one another, and passes that do not keep, leav
 TEST_CASE("what is computed again is the same to the last bit") {
     std::vector<FeaturedModel> configs = featured_models(small_config(false, 3));
     configs.push_back({"one layer", small_config(false, 1)});
+    configs.push_back({"five layers", small_config(false, 5)});
     for (const auto& [name_of_config, config] : configs) {
         CAPTURE(name_of_config);
-        Fixture keeps(config, 31), mlp(config, 31, Recompute::mlp), block(config, 31, Recompute::block);
+        Fixture keeps(config, 31);
+        std::vector<std::unique_ptr<Fixture>> others;
+        for (std::int64_t level = 0; level <= most_recompute(config.layers); ++level)
+            others.push_back(
+                std::make_unique<Fixture>(config, 31, RecomputePlan::of_level(level, config.layers)));
+        for (const RecomputePlan plan : {RecomputePlan(Recompute::mlp), RecomputePlan(Recompute::block),
+                                         RecomputePlan(1, 1), RecomputePlan(1, 0)})
+            others.push_back(std::make_unique<Fixture>(config, 31, plan));
         for (const int longest : {9, 3, 12}) {  // memory is used again by bins of other sizes
             const RandomBin bin(keeps.random, {.longest_segment = longest, .vocabulary = 29});
             const std::vector<double> weight = random_values(keeps.random, bin.shared.target_row.size());
             const Fixture::Result expected = keeps.run(bin.shared, weight);
-            for (Fixture* fixture : {&mlp, &block}) {
+            for (const auto& fixture : others) {
                 const Fixture::Result result = fixture->run(bin.shared, weight);
                 CHECK(result.logps == expected.logps);
                 CHECK(result.gradients == expected.gradients);
@@ -368,6 +394,33 @@ TEST_CASE("rope frequencies of both kinds") {
     const std::vector<double> frequencies = rope_frequencies(config, config.ropes[0], 0);
     CHECK(frequencies[0] == doctest::Approx(1.0));
     CHECK(frequencies[63] == doctest::Approx(std::pow(500000.0, -126.0 / 128) / 8));
+}
+
+TEST_CASE("RoPE is an operation of its own only behind norms and biases of heads, and never backwards") {
+    unsigned seed = 71;
+    for (const auto& [name, config] : featured_models(small_config(false, 3))) {
+        CAPTURE(name);
+        std::mt19937 random(seed++);
+        CountedOperations backend(make_cpu_backend(1));
+        Parameters parameters(backend, config, DType::f32), gradients(backend, config, DType::f32);
+        upload(backend, parameters, random_weights(random, config));
+        Transformer model(backend, config, Recompute::none);
+        model.expect_length(expected_length);
+        const RandomBin bin(random, {.vocabulary = 29});
+        const auto prepared = model.prepare(bin.shared.view());
+        const bool apart = config.qk_norm != QkNorm::none || config.qkv_bias;
+        std::int64_t with_rope = 0;
+        for (std::int64_t i = 0; i < config.layers; ++i)
+            with_rope += config.kind_of(i).rope != LayerKind::no_rope;
+        REQUIRE(with_rope > 0);
+        backend.operations.clear();
+        (void)model.forward(parameters, *prepared, true);
+        CHECK(backend.operations["rope"] == (apart ? with_rope : 0));
+        const std::vector<float> weight(bin.shared.target_row.size(), 1.0f);
+        model.backward(parameters, gradients, *prepared, weight);
+        CHECK(backend.operations["attention backward"] == config.layers);
+        CHECK(backend.operations["rope backward"] == 0);
+    }
 }
 
 TEST_CASE("parameters: names, views of fused matrices, weight decay") {

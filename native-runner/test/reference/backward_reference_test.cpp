@@ -6,6 +6,7 @@
 #include <random>
 
 #include "reference/differences.h"
+#include "reference/random_angles.h"
 #include "reference/random_bin.h"
 
 // What backends are held against is itself held against the slopes of the forward formulas, element by
@@ -102,6 +103,24 @@ TEST_CASE("reference: the gradient of attention is the slope of its formula") {
         const auto forward = [&] { return attention(qkv, until, shape, position); };
         const auto loss = [&] { return dot(d_out, forward()); };
         CHECK(relative_difference(attention_backward(qkv, d_out, forward(), until, shape, position),
+                                  gradient(loss, qkv)) < tolerance);
+    }
+}
+
+TEST_CASE("reference: the gradient before RoPE is the one behind it, turned back") {
+    std::mt19937 random(8);
+    const AttentionShape shape{4, 2, 8, static_cast<float>(1 / std::sqrt(8.0))};
+    const RandomBin bin(random, {.trees = 2, .deepest = 3, .most_children = 2, .longest_segment = 4});
+    const std::vector<std::int32_t>&until = bin.shared.visible_until, &position = bin.shared.position;
+    Values qkv = random_values(random, until.size() * 8 * 8);
+    const Values d_out = random_values(random, until.size() * 4 * 8);
+    for (const std::int64_t rotated : {8, 6, 2}) {
+        const RandomAngles angles(random, static_cast<std::int64_t>(until.size()), rotated / 2);
+        const auto turned = [&] { return rope(qkv, angles.cos, angles.sin, position, shape, rotated); };
+        const auto loss = [&] { return dot(d_out, attention(turned(), until, shape, position)); };
+        const Values behind = attention_backward(turned(), d_out, attention(turned(), until, shape, position),
+                                                 until, shape, position);
+        CHECK(relative_difference(rope(behind, angles.cos, angles.minus_sin, position, shape, rotated),
                                   gradient(loss, qkv)) < tolerance);
     }
 }

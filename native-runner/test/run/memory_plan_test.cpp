@@ -27,13 +27,13 @@ Plan random_plan() {
 }
 
 /// Peak of a whole run on the CPU backend.
-std::size_t measured(const Plan& plan, const MemorySettings& settings) {
+std::size_t measured(const Plan& plan, const MemorySettings& settings, const ModelConfig& of = config) {
     const auto backend = make_cpu_backend(1);
-    Parameters base(*backend, config, DType::f32);
-    Transformer transformer(*backend, config, settings.recompute);
+    Parameters base(*backend, of, DType::f32);
+    Transformer transformer(*backend, of, settings.recompute);
     std::optional<Lora> adapter;
     if (settings.training.lora)
-        adapter.emplace(*backend, config, lora_modules(config, *settings.training.lora, "test"), DType::f32);
+        adapter.emplace(*backend, of, lora_modules(of, *settings.training.lora, "test"), DType::f32);
     Trainer trainer(*backend, transformer, adapter ? Policy(base, *adapter) : Policy(base),
                     settings.training);
     if (settings.training.reference == ReferenceMode::precompute) {
@@ -160,6 +160,125 @@ TEST_CASE("advice names the first setting that makes a run fit") {
     CHECK(memory_advice(plan, config, settings, needed(Recompute::mlp)).find("recompute \"mlp\"") !=
           std::string::npos);
     CHECK(memory_advice(plan, config, settings, 1000).find("smaller model") != std::string::npos);
+}
+
+TEST_CASE("what is computed again is as little as fits: MLP after MLP, then block after block") {
+    const Plan plan = random_plan();
+    ModelConfig deep = config;
+    deep.layers = 6;
+    deep.intermediate_size = 256;
+    for (const bool lora : {false, true}) {
+        CAPTURE(lora);
+        MemorySettings settings{"cpu", Recompute::none, {}};
+        if (lora) {
+            settings.training.lora.emplace();
+            settings.training.lora->r = 4;
+        }
+        const auto needed = [&](std::int64_t level) {
+            MemorySettings changed = settings;
+            changed.recompute = RecomputePlan::of_level(level, deep.layers);
+            return plan_memory(plan, deep, changed).total();
+        };
+        const auto chosen = [&](std::size_t available) {
+            return least_recompute(plan, deep, settings, available);
+        };
+        /// The least memory of which so many bytes may be planned.
+        const auto with_slack = [](std::size_t bytes) {
+            std::size_t available = bytes;
+            while (available - available / 25 * 2 < bytes) ++available;
+            return available;
+        };
+        const std::int64_t most = most_recompute(deep.layers);
+        REQUIRE(most == 10);
+        for (std::int64_t level = 0; level <= most; ++level) {
+            CAPTURE(level);
+            const RecomputePlan of_level = RecomputePlan::of_level(level, deep.layers);
+            CHECK(of_level.level(deep.layers) == level);
+            if (level > 0) CHECK(needed(level) < needed(level - 1));
+            CHECK(chosen(with_slack(needed(level))) == of_level);
+            // One byte less, and more is computed again; at the end there is no more.
+            CHECK(chosen(with_slack(needed(level)) - 1).level(deep.layers) == std::min(level + 1, most));
+            settings.recompute = of_level;
+            CHECK(static_cast<double>(plan_memory(plan, deep, settings).total()) ==
+                  doctest::Approx(static_cast<double>(measured(plan, settings, deep))).epsilon(0.05));
+        }
+        CHECK(chosen(0).is_none());
+        CHECK(chosen(1) == RecomputePlan::of_level(most, deep.layers));
+        settings.recompute = Recompute::none;
+        CHECK(needed(most) == plan_memory(plan, deep,
+                                          [&] {
+                                              MemorySettings all = settings;
+                                              all.recompute = Recompute::block;
+                                              return all;
+                                          }())
+                                  .total());
+        // All is computed again already: that is no advice.
+        settings.recompute = RecomputePlan::of_level(most, deep.layers);
+        CHECK(memory_advice(plan, deep, settings, needed(most) - 1).find("recompute") == std::string::npos);
+        settings.recompute = RecomputePlan::of_level(most - 1, deep.layers);
+        CHECK(memory_advice(plan, deep, settings, needed(most)).find("recompute \"block\"") !=
+              std::string::npos);
+    }
+    ModelConfig flat = config;
+    flat.layers = 1;
+    const MemorySettings settings{"cpu", Recompute::none, {}};
+    CHECK(least_recompute(plan, flat, settings, 1).is_none());
+}
+
+TEST_CASE("large memories keep two GiB that are not planned, small ones 8 %") {
+    const Plan plan = random_plan();
+    ModelConfig wide = config;
+    wide.layers = 40;
+    wide.intermediate_size = std::int64_t{1} << 22;
+    MemorySettings settings{"cpu", Recompute::none, {}};
+    settings.training.lora.emplace();
+    settings.training.lora->target_modules = std::vector<std::string>{"q_proj"};
+    const std::size_t needed = plan_memory(plan, wide, settings).total();
+    REQUIRE(needed > std::size_t{40} << 30);
+    CHECK(least_recompute(plan, wide, settings, needed + device_slack).is_none());
+    CHECK(least_recompute(plan, wide, settings, needed + device_slack - 1) == RecomputePlan(0, 1));
+}
+
+TEST_CASE("optimizer and gradients are shared out before anything is computed again, parameters afterwards") {
+    const Plan plan = random_plan();
+    ModelConfig deep = config;
+    deep.layers = 10;
+    MemorySettings settings{"cpu", Recompute::none, {}};
+    settings.ranks = 2;
+    const auto needed = [&](Sharding sharding, RecomputePlan recompute) {
+        MemorySettings changed = settings;
+        changed.sharding = sharding;
+        changed.recompute = recompute;
+        return plan_memory(plan, deep, changed).total();
+    };
+    const auto chosen = [&](std::size_t planned) {
+        return least_sharding_with_recompute(plan, deep, settings, planned + planned / 10);
+    };
+    REQUIRE(needed(Sharding::gradients, Recompute::block) * 11 / 10 <
+            needed(Sharding::gradients, Recompute::none));
+    CHECK(chosen(needed(Sharding::none, Recompute::none)) == Sharding::none);
+    CHECK(chosen(needed(Sharding::optimizer, Recompute::none)) == Sharding::optimizer);
+    CHECK(chosen(needed(Sharding::gradients, Recompute::none)) == Sharding::gradients);
+    CHECK(chosen(needed(Sharding::gradients, Recompute::block)) == Sharding::gradients);
+    CHECK(chosen(needed(Sharding::parameters, Recompute::block)) == Sharding::parameters);
+    CHECK(chosen(1000) == Sharding::parameters);
+    CHECK(least_sharding_with_recompute(plan, deep, settings, 0) == Sharding::none);
+    settings.ranks = 1;
+    CHECK(chosen(1000) == Sharding::none);
+}
+
+TEST_CASE("larger bins of the plan that is evaluated on are counted") {
+    const Plan plan = random_plan();
+    const Plan larger = read_plan(
+        make_plan(random_pairs(40, config.vocab_size, 4), 8, 1, 480, Packing::shared, config.vocab_size));
+    MemorySettings settings{"cpu", Recompute::block, {}};
+    settings.training.lora.emplace();
+    const std::size_t without = plan_memory(plan, config, settings).total();
+    settings.evaluated = &plan;
+    const std::size_t as_large = plan_memory(plan, config, settings).total();
+    CHECK(as_large < without + without / 100);
+    settings.evaluated = &larger;
+    CHECK(plan_memory(plan, config, settings).total() > as_large + as_large / 20);
 }
 
 TEST_CASE(

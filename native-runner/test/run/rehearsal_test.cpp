@@ -73,6 +73,7 @@ TEST_CASE("rehearsal: all that training runs is run, of any model, and its memor
         json["training"]["sample_steps"] = 5;
         const RunInputs inputs(shop.make_run(adapter ? "adapter" : "all", json));
         const auto backend = make_cpu_backend(1);
-        CHECK(rehearse(inputs, *backend));
+        for (const RecomputePlan recompute : {RecomputePlan(Recompute::none), RecomputePlan(0, 1)})
+            CHECK(rehearse(inputs, *backend, recompute));
     }
 }

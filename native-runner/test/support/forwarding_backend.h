@@ -143,19 +143,22 @@ class ForwardingBackend : public Backend {
     void bias_backward(Tensor d_bias, Tensor d_out) override {
         around("biases backward", [&] { inner_->bias_backward(d_bias, d_out); });
     }
-    void rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
-              bool inverse) override {
-        around(inverse ? "rope backward" : "rope",
-               [&] { inner_->rope(qkv, cos, sin, position, shape, inverse); });
+    void rope(Tensor qkv, const Rotation& rotation, AttentionShape shape, bool inverse) override {
+        around(inverse ? "rope backward" : "rope", [&] { inner_->rope(qkv, rotation, shape, inverse); });
+    }
+    void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
+                        AttentionShape shape) override {
+        around(linear_name(w), [&] { inner_->rotated_linear(qkv, x, w, rotation, shape); });
     }
     void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
                    AttentionShape shape) override {
         around("attention", [&] { inner_->attention(out, lse, qkv, mask, shape); });
     }
     void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                            const AttentionMask& mask, AttentionShape shape) override {
+                            const AttentionMask& mask, AttentionShape shape,
+                            const Rotation& rotation) override {
         around("attention backward",
-               [&] { inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape); });
+               [&] { inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape, rotation); });
     }
     void glu(Tensor out, Tensor gate_up, Activation activation) override {
         around("gated units", [&] { inner_->glu(out, gate_up, activation); });
@@ -164,6 +167,9 @@ class ForwardingBackend : public Backend {
                       Activation activation) override {
         around("gated units backward",
                [&] { inner_->glu_backward(d_gate_up, out, d_out, gate_up, activation); });
+    }
+    void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override {
+        around(linear_name(w), [&] { inner_->linear_added(sum, stream, x, w); });
     }
     void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
                       bool keeps) override {

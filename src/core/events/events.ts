@@ -54,6 +54,14 @@ export interface CeilingEvent extends EventHead {
   readonly flops: number;
 }
 
+/** Of how many layers the backward pass computes the MLP again, or all of it, so that less is kept. */
+export interface RecomputeEvent extends EventHead {
+  readonly type: 'recompute';
+  readonly layers: number;
+  readonly mlp: number;
+  readonly block: number;
+}
+
 /** `speedOfLight`: fraction of the measured ceiling, or null when it is not known. `memory`: the most held at once so far. */
 export interface StepEvent extends EventHead, StepMetrics {
   readonly type: 'step';
@@ -170,6 +178,7 @@ export type RunEvent =
   | StartEvent
   | PhaseEvent
   | ProgressEvent
+  | RecomputeEvent
   | CeilingEvent
   | StepEvent
   | EvalEvent
@@ -226,6 +235,7 @@ const FIELDS: Readonly<Record<RunEvent['type'], Readonly<Record<string, FieldKin
   },
   phase: { phase: 'phase' },
   progress: { phase: 'phase', done: 'count', total: 'count' },
+  recompute: { layers: 'count', mlp: 'count', block: 'count' },
   ceiling: { flops: 'number' },
   step: { step: 'count', steps: 'count', ...OF_STEP.always },
   eval: { step: 'count', steps: 'count', epoch: 'number', pairs: 'count', seconds: 'number', best: 'flag', ...OF_EVAL.always },

@@ -2,8 +2,16 @@ import path from 'node:path';
 
 import { WishboneError } from '../errors.js';
 import { inspectModel } from '../model/index.js';
-import { DEFAULT_PLAN, LEAST_CAPACITY, optionRow, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import {
+  DEFAULT_PLAN,
+  LEAST_CAPACITY,
+  optionRow,
+  type RecomputedLayers,
+  type RunnerOptions,
+  type TrainingOptions,
+} from '../options/index.js';
 import { buildPlan, type Plan, writePlan } from '../plan/index.js';
+import type { PlanSummary } from '../prepare/index.js';
 import { newRunConfig } from '../run/folder.js';
 import { autoBackend, type BackendInfo, runnerBackends } from '../runner/runner-info.js';
 import { type MemoryForecast, PlanScratch } from './memory.js';
@@ -46,8 +54,7 @@ export async function suitedCapacity(request: CapacityRequest, means: Partial<Ca
   const { backends = runnerBackends, memory = memoryOf } = means;
   if (request.runner.backend === 'auto' && autoBackend(await backends()) !== 'cuda') return LEAST_CAPACITY;
   if (memory !== memoryOf) return longestThatFits(request, memory);
-  const training = Object.entries(request.training).filter(([name]) => optionRow(`training.${name}`)?.noMemory !== true);
-  const key = JSON.stringify([path.resolve(request.model), training, request.runner]);
+  const key = keyOf(request);
   let answer = found.get(key);
   if (answer === undefined) found.set(key, (answer = longestThatFits(request, memory)));
   // Asked again where the runner could not say: it may be set up by then.
@@ -55,10 +62,18 @@ export async function suitedCapacity(request: CapacityRequest, means: Partial<Ca
   return answer;
 }
 
+/** Equal for runs that take as much memory. */
+function keyOf({ model, training, runner }: CapacityRequest, tokens?: number): string {
+  const taking = Object.entries(training).filter(([name]) => optionRow(`training.${name}`)?.noMemory !== true);
+  return JSON.stringify([path.resolve(model), taking, runner, tokens]);
+}
+
 async function longestThatFits(request: CapacityRequest, memory: CapacityMeans['memory']): Promise<number> {
-  for (const capacity of CAPACITIES) {
+  const { runner } = request;
+  for (const { capacity, recompute } of tries(runner.recompute)) {
     try {
-      const { bytes, deviceBytes, fits } = await memory(request, await fullBin(request.model, capacity));
+      const asked = { ...request, runner: { ...runner, recompute } };
+      const { bytes, deviceBytes, fits } = await memory(asked, await fullBin(request.model, capacity));
       if (deviceBytes === undefined) break;
       if (fits !== false && bytes <= PLANNABLE * deviceBytes) return capacity;
     } catch (error) {
@@ -68,6 +83,48 @@ async function longestThatFits(request: CapacityRequest, memory: CapacityMeans['
     }
   }
   return LEAST_CAPACITY;
+}
+
+/** Shorter bins cost less than activations computed again: with `auto` those are for what would not fit otherwise. */
+function tries(recompute: RunnerOptions['recompute']): readonly { readonly capacity: number; readonly recompute: typeof recompute }[] {
+  if (recompute !== 'auto') return CAPACITIES.map((capacity) => ({ capacity, recompute }));
+  const without = CAPACITIES.map((capacity) => ({ capacity, recompute: 'none' as const }));
+  return [...without, { capacity: Math.min(...CAPACITIES), recompute: 'block' }];
+}
+
+const NOTHING_AGAIN: RecomputedLayers = { layers: 0, mlp: 0, block: 0 };
+const chosen = new Map<string, Promise<RecomputedLayers | undefined>>();
+
+/**
+ * What `recompute` `auto` comes to on this machine's GPU in a run with such bins.
+ *
+ * @returns undefined where it is not `auto`, and where the runner cannot say
+ */
+export function chosenRecompute(
+  request: CapacityRequest,
+  { capacity, planTokens, bins, slowestOverMean }: Pick<PlanSummary, 'capacity' | 'planTokens' | 'bins' | 'slowestOverMean'>,
+): Promise<RecomputedLayers | undefined> {
+  const tokens = Math.min(capacity, TREE * Math.ceil((planTokens / bins) * (slowestOverMean / TREE)));
+  if (request.runner.recompute !== 'auto' || tokens < TREE) return Promise.resolve(undefined);
+  const key = keyOf(request, tokens);
+  let answer = chosen.get(key);
+  if (answer === undefined) {
+    chosen.set(key, (answer = askForRecompute(request, tokens)));
+    void answer.then((known) => known === undefined && chosen.delete(key));
+  }
+  return answer;
+}
+
+async function askForRecompute(request: CapacityRequest, tokens: number): Promise<RecomputedLayers | undefined> {
+  // Bins longer than the shortest are chosen where nothing has to be computed again.
+  const suited = await found.get(keyOf(request));
+  if (suited !== undefined && suited > Math.min(...CAPACITIES) && tokens <= suited) return NOTHING_AGAIN;
+  try {
+    return (await memoryOf(request, await fullBin(request.model, tokens))).recompute;
+  } catch (error) {
+    if (error instanceof WishboneError) return undefined;
+    throw error;
+  }
 }
 
 /** A plan of one step with one bin of so many tokens, which the model's vocabulary has. */

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-import type { RunnerOptions } from '../options/index.js';
+import { forwardAgain, type RecomputedLayers, type RunnerOptions } from '../options/index.js';
 import { readEventEnds } from '../events/event-ends.js';
 import { listRuns } from '../run/folder.js';
 import { RunHistory } from '../history/history.js';
@@ -19,6 +19,8 @@ export interface EarlierRun {
   readonly parameters: number;
   /** Per token of the plan, whole steps; undefined when it has too few of them. */
   readonly secondsPerToken: number | undefined;
+  /** What part of a forward pass its backward passes computed again; absent where that is not known. */
+  readonly forwardAgain?: number | undefined;
   /** Measured rate of matrix products on its device, FLOP/s. */
   readonly ceiling: number | undefined;
   /** Seconds by phase, of a run that went from start to end in one go and said so itself. */
@@ -50,6 +52,7 @@ export async function earlierRuns(runsFolders: readonly string[]): Promise<Earli
         precision: listing.config.runner.precision,
         parameters: start.parameters,
         secondsPerToken: secondsPerToken(history),
+        forwardAgain: forwardAgainOf(listing.config.runner.recompute, history.recompute),
         ceiling: history.ceilingFlops,
         spent: isWhole ? timeSpent.seconds : undefined,
         exportedBytes: isWhole ? await bytesIn(path.join(listing.folder, 'export')) : undefined,
@@ -57,6 +60,11 @@ export async function earlierRuns(runsFolders: readonly string[]): Promise<Earli
     }
   }
   return found;
+}
+
+/** What the runner said; of one that knew no `auto`, what it was asked for, which was nothing where nobody asked. */
+function forwardAgainOf(asked: RunnerOptions['recompute'], said: RecomputedLayers | undefined): number {
+  return said === undefined ? forwardAgain(asked, undefined) : forwardAgain('auto', said);
 }
 
 /** Over the steps that are known but the first, which pays for memory that is touched for the first time. */

@@ -111,10 +111,12 @@ export class Forecaster {
       const plan = await this.#plan(input, device, signal);
       const { summary, seconds: predicted, isRateKnown } = plan;
       const model = await sizeOf(await inspectModel(input.model, { tokenizer: false }));
-      const time = runTime({ ...input, summary, model, backend, predicted, isRateKnown, device: speedOf(device).name, earlier });
       const done = (memory: MemoryForecast | WishboneError | undefined): void => {
         if (signal.aborted) return;
         const known = memory instanceof WishboneError ? undefined : memory;
+        const recomputed = known?.recompute;
+        const { name } = speedOf(device);
+        const time = runTime({ ...input, summary, model, backend, predicted, isRateKnown, device: name, earlier, recomputed });
         const cards = cardsOf({ ...input, summary, shape: model.shape, time, device, memory: known });
         this.onChange({ kind: 'done', plan, time, memory, ...(cards && { cards }) });
       };

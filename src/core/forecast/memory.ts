@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import type { RecomputedLayers } from '../options/index.js';
 import type { RunConfig } from '../run/config.js';
 import { PLAN_FILE, RUN_FILE, runText } from '../run/folder.js';
 import { locateRunner } from '../runner/locate-runner.js';
@@ -19,6 +20,8 @@ export interface MemoryForecast {
   readonly context: number;
   /** Of the host's memory, for what is kept there; not in `bytes`. Undefined from an older runner. */
   readonly host?: number;
+  /** What is computed again so that activations take no more; undefined from an older runner. */
+  readonly recompute?: RecomputedLayers;
   /** Of the GPU; undefined on the CPU. */
   readonly deviceBytes?: number;
   readonly fits?: boolean;
@@ -87,15 +90,22 @@ function isMemory(value: unknown): value is MemoryForecast {
   if (typeof value !== 'object' || value === null) return false;
   const fields = value as Readonly<Record<string, unknown>>;
   const bytes = ['bytes', 'weights', 'optimizer', 'activations', 'context'].every((name) => isBytes(fields[name]));
-  const { backend, deviceBytes, fits, advice, host } = fields;
+  const { backend, deviceBytes, fits, advice, host, recompute } = fields;
   return (
     bytes &&
     typeof backend === 'string' &&
     (deviceBytes === undefined || isBytes(deviceBytes)) &&
     (host === undefined || isBytes(host)) &&
+    (recompute === undefined || isRecomputed(recompute)) &&
     (fits === undefined || typeof fits === 'boolean') &&
     (advice === undefined || typeof advice === 'string')
   );
+}
+
+function isRecomputed(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = value as Readonly<Record<string, unknown>>;
+  return ['layers', 'mlp', 'block'].every((name) => Number.isSafeInteger(fields[name]) && (fields[name] as number) >= 0);
 }
 
 function isBytes(value: unknown): boolean {

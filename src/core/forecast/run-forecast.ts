@@ -6,6 +6,7 @@ import { inspectModel, type ModelInfo } from '../model/index.js';
 import type { PlanOptions, RunnerOptions, TrainingOptions } from '../options/index.js';
 import type { PlanSummary } from '../prepare/index.js';
 import { autoBackend, type BackendInfo, runnerBackends } from '../runner/runner-info.js';
+import { chosenRecompute } from './capacity.js';
 import { type CardForecast, cardForecasts, type CardsRequest } from './cards.js';
 import { type EarlierRun, earlierRuns } from './earlier-runs.js';
 import { type ForecastDevice, SOME_RATE } from './plan-forecast.js';
@@ -49,7 +50,8 @@ export async function forecastRunAndCards(
   const model = await sizeOf(info);
   const { isRateKnown, speed, name } = speedOf(device);
   const predicted = planSeconds(request.summary, model.shape, speed);
-  const time = runTime({ ...request, model, backend, predicted, isRateKnown, device: name, earlier });
+  const recomputed = backend === 'cuda' ? await chosenRecompute(request, request.summary) : undefined;
+  const time = runTime({ ...request, model, backend, predicted, isRateKnown, device: name, earlier, recomputed });
   return { time, cards: cardsOf({ ...request, shape: model.shape, time, device, memory: undefined }) };
 }
 

@@ -1,6 +1,14 @@
 import type { TimePhase } from '../history/index.js';
 import type { LlamaShape } from '../model/index.js';
-import { anyLoss, lossesOf, type PlanOptions, type RunnerOptions, type TrainingOptions } from '../options/index.js';
+import {
+  anyLoss,
+  forwardAgain,
+  lossesOf,
+  type PlanOptions,
+  type RecomputedLayers,
+  type RunnerOptions,
+  type TrainingOptions,
+} from '../options/index.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { EarlierRun } from './earlier-runs.js';
 import type { PlanSeconds } from './plan-forecast.js';
@@ -27,6 +35,8 @@ export interface RunTimeRequest {
   readonly isRateKnown: boolean;
   /** What the cost model's times are of, as in "an NVIDIA H200". */
   readonly device: string;
+  /** What `recompute` `auto` came to; undefined where that is not known. */
+  readonly recomputed?: RecomputedLayers | undefined;
   /** Newest first. */
   readonly earlier: readonly EarlierRun[];
 }
@@ -117,18 +127,20 @@ export function runTime(request: RunTimeRequest): RunTime | undefined {
 
 /** Seconds of all steps, and of one forward pass over the plan at the same pace. */
 function stepsTime(
-  { training, runner, summary, predicted, backend, model }: RunTimeRequest,
+  { training, runner, summary, predicted, backend, model, recomputed }: RunTimeRequest,
   paced: EarlierRun | undefined,
 ): { readonly train: number; readonly forward: number } {
   const compares = anyLoss(lossesOf(training.loss_type), 'reference');
   const inStep = compares && training.reference === 'in_step' ? 1 : 0;
-  // Recomputing a block is a forward pass of it; the MLP is about half of one.
-  const again = { none: 0, mlp: 0.5, block: 1 }[runner.recompute];
   const streamed = summary.steps * offloadSeconds(backend, runner, model, training);
-  const train = predicted.training + (inStep + again) * predicted.forward + streamed;
+  const trainWith = (again: number): number => predicted.training + (inStep + again) * predicted.forward + streamed;
+  const again = forwardAgain(runner.recompute, recomputed);
+  const train = trainWith(again);
   if (paced?.secondsPerToken === undefined) return { train, forward: predicted.forward };
-  const measured = paced.secondsPerToken * summary.planTokens;
-  return { train: measured, forward: (predicted.forward * measured) / train };
+  // The earlier run may have computed more again, or less.
+  const before = trainWith(paced.forwardAgain ?? again);
+  const pace = (paced.secondsPerToken * summary.planTokens) / before;
+  return { train: train * pace, forward: predicted.forward * pace };
 }
 
 /** What of a step the optimizer's state takes to go through the GPU and back, where it is in the host's memory: seconds. */

@@ -5,6 +5,7 @@ import type {
   EvalEvent,
   FailedEvent,
   FinishedEvent,
+  RecomputeEvent,
   RunEvent,
   RunPhase,
   SampleEvent,
@@ -65,6 +66,8 @@ export class RunHistory {
   /** Progress within the present phase, in bins. */
   progress: { readonly done: number; readonly total: number } | undefined;
   ceilingFlops: number | undefined;
+  /** What this start of the run computes again; undefined before that is decided, and from older runners. */
+  recompute: RecomputeEvent | undefined;
   /** Whole checkpoints, oldest first, latest of each step. */
   checkpoints: CheckpointEvent[] = [];
   /** Oldest first, one a step. */
@@ -126,6 +129,7 @@ export class RunHistory {
     this.phase = undefined;
     this.progress = undefined;
     this.ceilingFlops = undefined;
+    this.recompute = undefined;
     this.checkpoints = [];
     this.evals = [];
     this.samples = [];
@@ -149,6 +153,7 @@ export class RunHistory {
         this.phase = undefined;
         this.progress = undefined;
         this.terminal = undefined;
+        this.recompute = undefined;
         this.warnings = [];
         this.devices = [];
         this.#ranks.clear();
@@ -166,6 +171,9 @@ export class RunHistory {
       case 'progress':
         this.phase = event.phase;
         this.progress = { done: event.done, total: event.total };
+        break;
+      case 'recompute':
+        this.recompute = event;
         break;
       case 'ceiling':
         this.ceilingFlops = event.flops;

@@ -3,6 +3,7 @@ export { type Rule, ruleText, valueProblem } from './rule.js';
 export { anyLoss, type Loss, LOSS_TYPES, lossesOf, lossesWith, lossRow, LOSSES, type LossType } from './losses.js';
 export { type DecidedPlan, type LayoutOptions, LEAST_CAPACITY, type PlanOptions, type Sharing } from './plan-options.js';
 export type { LearningRateSchedule, ParameterGroup, TrainingOptions } from './training/index.js';
+export { forwardAgain, recomputedText, type RecomputedLayers } from './recompute.js';
 export { type DecidedRunner, deviceCount, type RunnerOptions } from './runner-options.js';
 export {
   DEFAULT_PLAN,

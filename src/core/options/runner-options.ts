@@ -17,10 +17,12 @@ export const RUNNER_OPTIONS = {
   }),
   threads: option({ rule: integer(0, 4096), default: 0, label: 'Threads', help: 'threads on the CPU; 0: all cores' }),
   recompute: option({
-    rule: choice(['none', 'mlp', 'block']),
-    default: 'none',
+    rule: choice(['auto', 'none', 'mlp', 'block']),
+    default: 'auto',
     label: 'Recompute',
-    help: 'part of each layer that is computed twice to save memory: nothing, its MLP, or all of it',
+    help:
+      'part of each layer that is computed twice to save memory: nothing, its MLP, or all of it; ' +
+      'auto: of as many layers as memory needs, and no more',
     absent: 'default',
   }),
   /** Everything else stays as it is: attention, head, embedding, norms, master weights, optimizer. */

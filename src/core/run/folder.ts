@@ -133,10 +133,13 @@ async function publish(runs: string, building: string, config: RunConfig): Promi
   }
 }
 
-/** What `run.json` says. Runners that know nothing of sharding, offloading or FP8 take a run that asks for none of them. */
+/** Runners that know nothing of these take a run that leaves them as they are. */
+const SAID_IF_CHANGED: ReadonlySet<string> = new Set(['shard', 'offload', 'precision', 'recompute']);
+
+/** What `run.json` says. */
 export function runText(config: RunConfig): string {
   const said = Object.entries(config.runner).filter(
-    ([name, value]) => (name !== 'shard' && name !== 'offload' && name !== 'precision') || value !== DEFAULT_RUNNER[name],
+    ([name, value]) => !SAID_IF_CHANGED.has(name) || value !== DEFAULT_RUNNER[name as keyof typeof DEFAULT_RUNNER],
   );
   const runner = Object.fromEntries(said);
   return `${JSON.stringify({ ...config, runner }, null, 2)}\n`;

@@ -15,6 +15,7 @@ test('each kind of event is read', () => {
     startLine(),
     eventLine('phase', { phase: 'reference' }),
     eventLine('progress', { phase: 'reference', done: 3, total: 9 }),
+    eventLine('recompute', { layers: 32, mlp: 12, block: 0 }),
     eventLine('ceiling', { flops: 1e11 }),
     stepLine(1),
     eventLine('checkpoint', { step: 1, path: 'checkpoints/step-000001' }),

@@ -93,6 +93,15 @@ test('the device is the one that the runner took', () => {
   assert.equal(statusOf(watched('planned'), true).device, null);
 });
 
+test('what is computed again is said, of the latest start', () => {
+  const again = eventLine('recompute', { layers: 32, mlp: 12, block: 0 });
+  const recomputed = (...lines: string[]) => statusOf(watched('running', ...lines), true).recomputed;
+  assert.equal(recomputed(startLine(), again), 'activations of the MLPs of 12 of 32 layers');
+  assert.equal(recomputed(startLine(), eventLine('recompute', { layers: 32, mlp: 0, block: 0 })), null);
+  assert.equal(recomputed(startLine(), again, startLine({ resumedFrom: 1 })), null);
+  assert.equal(statusOf(watched('planned'), true).recomputed, null);
+});
+
 test('devices are shown while a run is at work, what they share also afterwards', () => {
   const lines = [
     startLine(),

@@ -52,6 +52,10 @@ test('the pace of earlier runs is that of their steps but the first', async (con
   const [pace] = await earlierRuns([runs, path.join(runs, 'nowhere')]);
   assert.equal(pace?.secondsPerToken, 0.02);
   assert.equal(pace?.ceiling, 5e10);
+  assert.equal(pace?.forwardAgain, 0);
+  const again = eventLine('recompute', { layers: 4, mlp: 2, block: 1 });
+  await writeFile(path.join(folder, EVENTS_FILE), startLine({ steps: 3 }) + again + steps);
+  assert.equal((await earlierRuns([runs]))[0]?.forwardAgain, 0.5);
 });
 
 /** A forecaster whose plans are made here, and the states it goes through. */
@@ -138,7 +142,7 @@ test('bad data is one error; the runner is asked for memory with the plan in its
   const seen = path.join(folder, 'seen');
   await writeFile(
     runner,
-    `#!/bin/sh\ncp "$2/run.json" "${seen}"\ntest -s "$2/plan.safetensors" || exit 9\necho '{"backend":"cpu","bytes":7,"weights":1,"optimizer":2,"activations":4,"context":0}'\n`,
+    `#!/bin/sh\ncp "$2/run.json" "${seen}"\ntest -s "$2/plan.safetensors" || exit 9\necho '{"backend":"cpu","bytes":7,"weights":1,"optimizer":2,"activations":4,"context":0,"recompute":{"layers":2,"mlp":0,"block":2}}'\n`,
   );
   await chmod(runner, 0o755);
   useRunner(runner);
@@ -189,4 +193,9 @@ test('where rows are bad, what is left without them is told after the error; whe
 test('what is no memory plan is refused', () => {
   assert.throws(() => parseMemory('', 'runner'), WishboneError);
   assert.throws(() => parseMemory('{"backend":"cpu","bytes":-1}', 'runner'), WishboneError);
+  const plan = { backend: 'cpu', bytes: 7, weights: 1, optimizer: 2, activations: 4, context: 0 };
+  const recompute = { layers: 4, mlp: 1, block: 2 };
+  assert.deepEqual(parseMemory(JSON.stringify({ ...plan, recompute }), 'runner'), { ...plan, recompute });
+  for (const wrong of [null, 'block', { layers: 4, mlp: 1 }, { ...recompute, block: 0.5 }, { ...recompute, mlp: -1 }])
+    assert.throws(() => parseMemory(JSON.stringify({ ...plan, recompute: wrong }), 'runner'), WishboneError);
 });

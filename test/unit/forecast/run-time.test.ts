@@ -59,6 +59,27 @@ test('a run in the other precision says nothing of the pace', () => {
   assert.equal(seconds({}, fp8).train, 60);
 });
 
+test('what is computed again takes its share of a forward pass, as the runner chose it', () => {
+  const auto = (recomputed: RunTimeRequest['recomputed']) => seconds({}, { recomputed }).train;
+  assert.equal(auto(undefined), 30, 'not known: nothing');
+  assert.equal(auto({ layers: 16, mlp: 0, block: 0 }), 30);
+  assert.equal(auto({ layers: 16, mlp: 8, block: 0 }), 32.5);
+  assert.equal(auto({ layers: 16, mlp: 4, block: 8 }), 36.25);
+  const mlp = { runner: { ...DEFAULT_RUNNER, recompute: 'mlp' as const } };
+  assert.equal(seconds({}, { ...mlp, recomputed: { layers: 16, mlp: 0, block: 0 } }).train, 35, 'what was asked for is not chosen');
+});
+
+test('the pace of an earlier run counts less what it computed again and this one does not', () => {
+  const paced = (forwardAgain: number | undefined, more: Partial<RunTimeRequest> = {}) =>
+    seconds({}, { ...more, earlier: [{ ...EARLIER, forwardAgain }] });
+  assert.equal(paced(0).train, 60);
+  assert.equal(paced(undefined).train, 60);
+  assert.equal(paced(1).train, 45, '30 of 40 predicted seconds');
+  assert.equal(paced(1).reference, 15);
+  assert.equal(paced(1, { runner: { ...DEFAULT_RUNNER, recompute: 'block' } }).train, 60);
+  assert.equal(paced(0, { recomputed: { layers: 16, mlp: 0, block: 16 } }).train, 80);
+});
+
 test('without earlier runs: steps by the cost model, files by plain rates of bytes', () => {
   const time = runTime(REQUEST)!;
   assert.deepEqual([time.seconds.train, time.seconds.reference], [30, 10]);

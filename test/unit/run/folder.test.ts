@@ -29,7 +29,7 @@ test('a new folder holds the config and the plan', async (context) => {
   assert.equal(await readFile(path.join(runs, '.gitignore'), 'utf8'), '*\n');
 });
 
-test('sharding and offloading are written where they are asked for alone: an older runner knows neither', async (context) => {
+test('sharding, offloading and recomputing are written where they are asked for alone: an older runner knows no "auto"', async (context) => {
   const runs = await temporaryFolder(context);
   const written = async (runner: Partial<RunConfig['runner']>) => {
     const config = { ...exampleConfig(), id: Object.keys(runner).join('-') || 'neither' };
@@ -38,7 +38,8 @@ test('sharding and offloading are written where they are asked for alone: an old
     return Object.keys((JSON.parse(await readFile(path.join(folder, RUN_FILE), 'utf8')) as RunConfig).runner);
   };
   const neither = await written({});
-  assert.ok(!neither.includes('shard') && !neither.includes('offload'));
+  assert.ok(!neither.includes('shard') && !neither.includes('offload') && !neither.includes('recompute'));
+  assert.ok((await written({ recompute: 'none' })).includes('recompute'));
   assert.ok((await written({ shard: 'none' })).includes('shard'));
   assert.ok((await written({ offload: 'optimizer' })).includes('offload'));
 });

@@ -23,6 +23,7 @@ const STATUS: RunStatus = {
   accuracy: 0.75,
   best: { step: 20, loss: 0.5, margin: 0.1, accuracy: 0.8, exportPath: null, kept: true },
   device: null,
+  recomputed: null,
   checkpoint: 48,
   end: null,
   warnings: [],

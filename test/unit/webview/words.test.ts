@@ -34,6 +34,7 @@ const RUNNING: RunStatus = {
   margin: 0.1,
   accuracy: 1,
   device: null,
+  recomputed: null,
   checkpoint: null,
   end: null,
   warnings: [],

@@ -16,15 +16,6 @@ constexpr std::int64_t unit = 32;
 
 void check(cudaError_t result, const char* what) { cuda::check(result, what); }
 
-void make(cudaEvent_t& event) {
-    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate");
-}
-void record(cudaEvent_t event, cudaStream_t stream) {
-    check(cudaEventRecord(event, stream), "cudaEventRecord");
-}
-void wait(cudaStream_t stream, cudaEvent_t event) {
-    check(cudaStreamWaitEvent(stream, event, 0), "cudaStreamWaitEvent");
-}
 void copy(cudaStream_t stream, void* to, const void* from, std::size_t bytes) {
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream), "cudaMemcpyAsync between GPUs");
 }
@@ -43,28 +34,11 @@ bool reach_each_other(std::span<const int> devices) {
 
 PeerCopies::PeerCopies(HostCommunicator& host) : host_(host) {
     require(parts() <= most_ranks, "peer copies");
-    // Sums are short, and others wait for them.
-    int least = 0, greatest = 0;
-    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
-    for (cudaStream_t* const stream : {&sums_, &fetches_, &collects_})
-        check(cudaStreamCreateWithPriority(stream, cudaStreamNonBlocking, greatest), "cudaStreamCreate");
-    check(cudaMalloc(&memory_, slots_.size() * slot_elements * sizeof(float)), "cudaMalloc for sums");
-    for (std::size_t s = 0; s < slots_.size(); ++s) {
-        slots_[s].memory = static_cast<float*>(memory_) + static_cast<std::int64_t>(s) * slot_elements;
-        make(slots_[s].full);
-        make(slots_[s].empty);
-    }
-    for (cudaEvent_t* const event : {&own_.ready, &own_.summed, &own_.taken}) make(*event);
-}
-
-PeerCopies::~PeerCopies() {
-    for (const Slot& slot : slots_) {
-        (void)cudaEventDestroy(slot.full);
-        (void)cudaEventDestroy(slot.empty);
-    }
-    for (const cudaEvent_t event : {own_.ready, own_.summed, own_.taken}) (void)cudaEventDestroy(event);
-    for (const cudaStream_t stream : {sums_, fetches_, collects_}) (void)cudaStreamDestroy(stream);
-    (void)cudaFree(memory_);
+    void* memory = nullptr;
+    check(cudaMalloc(&memory, slots_.size() * slot_elements * sizeof(float)), "cudaMalloc for sums");
+    memory_.reset(static_cast<float*>(memory));
+    for (std::size_t s = 0; s < slots_.size(); ++s)
+        slots_[s].memory = memory_.get() + static_cast<std::int64_t>(s) * slot_elements;
 }
 
 PeerCopies::Range PeerCopies::range_of(std::int64_t elements, std::size_t part) const {
@@ -79,21 +53,21 @@ PeerCopies::Range PeerCopies::range_of(std::int64_t elements, std::size_t part) 
 void PeerCopies::meet(cudaStream_t backend, cudaStream_t copies, const Tensor& data) {
     own_.data = data.data;
     own_.elements = data.size();
-    record(own_.ready, backend);
+    own_.ready.record(backend);
     offers_.clear();
     for (void* const shown : host_.show(&own_)) offers_.push_back(static_cast<const Offer*>(shown));
     for (const Offer* const offer : offers_) {
         require(offer->elements == own_.elements, "ranks do the same");
-        wait(copies, offer->ready);
+        offer->ready.hold(copies);
     }
 }
 
 /// All ranks have asked for their copies: what comes to `after` finds that none still reads here.
 void PeerCopies::part_company(cudaStream_t copies, cudaStream_t after) {
-    record(own_.taken, copies);
+    own_.taken.record(copies);
     // Without it an event could be waited for that is not recorded yet, or already for the next operation.
     (void)host_.show(nullptr);
-    for (const Offer* const offer : offers_) wait(after, offer->taken);
+    for (const Offer* const offer : offers_) offer->taken.hold(after);
 }
 
 /// The sum of a range of what all ranks have, to `to`.
@@ -103,7 +77,7 @@ void PeerCopies::sum(float* to, const Tensor& all, Range range) {
     for (std::int64_t begin = range.begin; begin < range.end; begin += piece) {
         const std::int64_t count = std::min(piece, range.end - begin);
         Slot& slot = slots_[next_slot_++ % slots_.size()];
-        wait(fetches_, slot.empty);
+        slot.empty.hold(fetches_.get());
         Summands summands{};
         summands.count = static_cast<int>(offers_.size());
         summands.at[part()] = static_cast<const float*>(all.data) + begin;
@@ -111,16 +85,16 @@ void PeerCopies::sum(float* to, const Tensor& all, Range range) {
         for (std::size_t i = 1; i < offers_.size(); ++i) {
             const std::size_t other = (part() + i) % offers_.size();
             float* const place = slot.memory + static_cast<std::int64_t>(i - 1) * piece;
-            copy(fetches_, place, static_cast<const float*>(offers_[other]->data) + begin,
+            copy(fetches_.get(), place, static_cast<const float*>(offers_[other]->data) + begin,
                  static_cast<std::size_t>(count) * sizeof(float));
             summands.at[other] = place;
         }
-        record(slot.full, fetches_);
-        wait(sums_, slot.full);
-        sum_in_order(sums_, to + (begin - range.begin), summands, count);
-        record(slot.empty, sums_);
+        slot.full.record(fetches_.get());
+        slot.full.hold(sums_.get());
+        sum_in_order(sums_.get(), to + (begin - range.begin), summands, count);
+        slot.empty.record(sums_.get());
     }
-    record(own_.summed, sums_);
+    own_.summed.record(sums_.get());
 }
 
 /// What each rank shows to its place in `all`; of the whole of it, where that is in place.
@@ -133,7 +107,7 @@ void PeerCopies::collect(const Tensor& all, const std::vector<Range>& to, bool i
         const std::byte* const from =
             static_cast<const std::byte*>(offers_[other]->data) + (is_in_place ? begin : 0);
         if (place != from)
-            copy(collects_, place, from, static_cast<std::size_t>(to[other].end - to[other].begin) * element);
+            copy(collects_.get(), place, from, static_cast<std::size_t>(to[other].end - to[other].begin) * element);
     }
 }
 
@@ -141,28 +115,28 @@ void PeerCopies::all_reduce(cudaStream_t backend, cudaStream_t after, Tensor x) 
     std::vector<Range> ranges;
     for (std::size_t p = 0; p < parts(); ++p) ranges.push_back(range_of(x.size(), p));
     const Range own = ranges[part()];
-    meet(backend, fetches_, x);
+    meet(backend, fetches_.get(), x);
     sum(static_cast<float*>(x.data) + own.begin, x, own);
     (void)host_.show(nullptr);
-    for (const Offer* const offer : offers_) wait(collects_, offer->summed);
+    for (const Offer* const offer : offers_) offer->summed.hold(collects_.get());
     collect(x, ranges, true);
-    part_company(collects_, after);
+    part_company(collects_.get(), after);
 }
 
 void PeerCopies::reduce_scatter(cudaStream_t backend, cudaStream_t after, Tensor own, Tensor all) {
     const std::int64_t begin = host_.part() * own.size();
-    meet(backend, fetches_, all);
+    meet(backend, fetches_.get(), all);
     sum(static_cast<float*>(own.data), all, {begin, begin + own.size()});
-    wait(after, own_.summed);
-    part_company(fetches_, after);
+    own_.summed.hold(after);
+    part_company(fetches_.get(), after);
 }
 
 void PeerCopies::all_gather(cudaStream_t backend, cudaStream_t after, Tensor all, Tensor own) {
     std::vector<Range> ranges;
     for (std::int64_t p = 0; p < host_.parts(); ++p) ranges.push_back({p * own.size(), (p + 1) * own.size()});
-    meet(backend, collects_, own);
+    meet(backend, collects_.get(), own);
     collect(all, ranges, false);
-    part_company(collects_, after);
+    part_company(collects_.get(), after);
 }
 
 }  // namespace wishbone

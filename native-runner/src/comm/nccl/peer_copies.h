@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "backend/cuda/runtime/event.h"
+#include "backend/cuda/runtime/stream.h"
 #include "comm/communicator.h"
 #include "comm/nccl/sum_in_order.h"
 
@@ -26,7 +29,6 @@ class PeerCopies {
 
     /// Takes 128 MiB for what comes. `host`: the same ranks, which must outlive it.
     explicit PeerCopies(HostCommunicator& host);
-    ~PeerCopies();
     PeerCopies(const PeerCopies&) = delete;
     PeerCopies& operator=(const PeerCopies&) = delete;
 
@@ -40,9 +42,9 @@ class PeerCopies {
     struct Offer {
         void* data = nullptr;
         std::int64_t elements = 0;
-        cudaEvent_t ready = nullptr;   ///< the data is there
-        cudaEvent_t summed = nullptr;  ///< this rank's part of the sum is there
-        cudaEvent_t taken = nullptr;   ///< this rank has copied all it wants from others
+        cuda::Event ready;   ///< the data is there
+        cuda::Event summed;  ///< this rank's part of the sum is there
+        cuda::Event taken;   ///< this rank has copied all it wants from others
     };
     /// Elements of a part.
     struct Range {
@@ -50,7 +52,10 @@ class PeerCopies {
     };
     struct Slot {
         float* memory = nullptr;
-        cudaEvent_t full = nullptr, empty = nullptr;
+        cuda::Event full, empty;
+    };
+    struct Free {
+        void operator()(float* memory) const { (void)cudaFree(memory); }
     };
 
     std::size_t parts() const { return static_cast<std::size_t>(host_.parts()); }
@@ -62,11 +67,12 @@ class PeerCopies {
     void collect(const Tensor& all, const std::vector<Range>& to, bool is_in_place);
 
     HostCommunicator& host_;
-    /// Parts are fetched for a sum while those of the one before are added, and collected beside both.
-    cudaStream_t fetches_ = nullptr, sums_ = nullptr, collects_ = nullptr;
+    std::unique_ptr<float, Free> memory_;
+    /// Parts are fetched for a sum while those of the one before are added, and collected beside both. Sums are short, and others wait
+    /// for them.
+    cuda::Stream fetches_{true}, sums_{true}, collects_{true};
     std::array<Slot, 2> slots_;
     std::size_t next_slot_ = 0;
-    void* memory_ = nullptr;
     Offer own_;
     std::vector<const Offer*> offers_;  ///< of the operation under way, by part
 };

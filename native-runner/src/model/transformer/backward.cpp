@@ -7,10 +7,11 @@ namespace wishbone {
 void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTensors& layer,
                                    const DeviceBin& bin, std::int64_t index) {
     const Tensor delta = activation(work.narrow, {bin.tokens, config.hidden_size});
-    if (recompute == Recompute::none) return;
+    const Recompute again = recompute.of(index);
+    if (again == Recompute::none) return;
     const Gates gates{.stay = true, .go_on = static_cast<bool>(weights.base.after_mlp)};
     Operand product;
-    if (recompute == Recompute::mlp) {
+    if (again == Recompute::mlp) {
         const Operand x = enter(layer.middle, layer.mlp_inv_rms, layer.middle, {}, weights.base.before_mlp,
                                 weights.adapters.gate_up);
         product = gate(weights, layer, x, gates);
@@ -20,7 +21,7 @@ void Transformer::Impl::bring_back(const LayerWeights& weights, const LayerTenso
         attend(weights, layer, x, bin, index);
         product = project_and_gate(weights, layer, layer.input, layer.attention, delta, gates);
     }
-    if (gates.go_on) finish_mlp(weights, layer, product, delta);
+    if (gates.go_on) finish_mlp(weights, layer, product, {}, delta);
 }
 
 Transformer::Impl::LayerGradients Transformer::Impl::d_layer(const GradientView& gradients,
@@ -151,8 +152,8 @@ void Transformer::Impl::attend_backward(const LayerWeights& weights, const Layer
     const Tensor qkv =
         weights.base.query_norm ? normed_and_rotated(weights, layer.qkv, bin, index) : layer.qkv;
     const DeviceBin::View& view = view_of(bin, index);
-    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask, view.shape);
-    rotate(d_qkv, bin, index, true);
+    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask, view.shape,
+                               rotation_of(bin, index));
     if (weights.base.query_norm)
         backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
                                  weights.base.query_norm, weights.base.key_norm, shape, norm);

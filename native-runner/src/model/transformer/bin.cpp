@@ -28,19 +28,19 @@ void Transformer::Impl::reach_position(std::int64_t positions) {
     if (positions <= rope_positions) return;
     const std::int64_t grown = std::max(positions, std::min<std::int64_t>(2 * rope_positions, 1 << 20));
     rope_positions = 0;
-    for (std::size_t i = 0; i < rotations.size(); ++i) {
+    for (std::size_t i = 0; i < rope_tables.size(); ++i) {
         if (depends_on_length(config.ropes[i]) && positions > longest)
             throw fault("a sequence is longer than was said before");
         const RopeTable table = rope_table(config, config.ropes[i], longest, grown);
         const std::size_t bytes = table.cos.size() * sizeof(float);
-        Rotation& rotation = rotations[i];
-        rotation.memory = backend.allocate(2 * bytes);
-        rotation.cos =
-            Tensor(rotation.memory.get(), DType::f32, {grown, rotated_elements(config, config.ropes[i]) / 2});
-        rotation.sin = rotation.cos;
-        rotation.sin.data = static_cast<std::byte*>(rotation.memory.get()) + bytes;
-        backend.upload(rotation.cos, table.cos.data());
-        backend.upload(rotation.sin, table.sin.data());
+        RopeTables& tables = rope_tables[i];
+        tables.memory = backend.allocate(2 * bytes);
+        tables.cos =
+            Tensor(tables.memory.get(), DType::f32, {grown, rotated_elements(config, config.ropes[i]) / 2});
+        tables.sin = tables.cos;
+        tables.sin.data = static_cast<std::byte*>(tables.memory.get()) + bytes;
+        backend.upload(tables.cos, table.cos.data());
+        backend.upload(tables.sin, table.sin.data());
     }
     rope_positions = grown;
 }

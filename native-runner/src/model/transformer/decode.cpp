@@ -50,10 +50,9 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
     backend.upload(bin.token, tokens.data());
     backend.upload(bin.position, position.data() + start);
 
-    Tensor stream = activation(layer_of(passing, 0).input, {count, hidden});
-    backend.embedding(stream, model.base.embedding, bin.token);
-    if (config.embedding_scale != 1) backend.scale(stream, static_cast<float>(config.embedding_scale));
-    Tensor delta;
+    Stream stream{activation(layer_of(passing, 0).input, {count, hidden}), {}};
+    backend.embedding(stream.sum, model.base.embedding, bin.token);
+    if (config.embedding_scale != 1) backend.scale(stream.sum, static_cast<float>(config.embedding_scale));
     // Token by token it takes longer to quantise a weight than to read it. One that is in FP8 alone is read as that.
     const bool frozen = static_cast<bool>(model.base.layers.front().qkv.scale);
     const InPrecision for_now(precision, frozen ? precision : Precision::bf16);
@@ -61,25 +60,24 @@ std::vector<float> Transformer::Impl::next_logits(const ModelView& model, KeyVal
     for (std::int64_t i = 0; i < config.layers; ++i) {
         const LayerWeights weights = layer_weights(model, i);
         const LayerTensors layer = tensors_of(passing, i, weights.adapters, count, count);
-        const Operand x = enter(layer.input, layer.attention_inv_rms, stream, delta,
+        const Operand x = enter(layer.input, layer.attention_inv_rms, stream.sum, stream.delta,
                                 weights.base.before_attention, weights.adapters.qkv);
-        stream = layer.input;
-        project(flat(layer.qkv), x, qkv_of(weights, layer));
-        backend.copy(cache.rows(i, start, total), normed_and_rotated(weights, layer.qkv, bin, i));
+        backend.copy(cache.rows(i, start, total), queries_keys_values(weights, layer, x, bin, i));
         const DeviceBin::View& view = view_of(bin, i);
         const Tensor attention = activation(all_attention, {total, out_size});
         backend.attention(attention, statistic(all_lse, {shape.query_heads, total}), cache.rows(i, 0, total),
                           *view.mask, view.shape);
-        delta = activation(work.narrow, {count, hidden});
-        const Operand product = project_and_gate(weights, layer, stream, attention.slice(start, total), delta,
-                                                 {.stay = false, .go_on = true});
-        stream = layer.middle;
-        finish_mlp(weights, layer, product, delta);
+        const Tensor delta = activation(work.narrow, {count, hidden});
+        const Operand product = project_and_gate(weights, layer, layer.input, attention.slice(start, total),
+                                                 delta, {.stay = false, .go_on = true});
+        const Tensor next = activation(
+            i + 1 == config.layers ? passing.last : layer_of(passing, i + 1).input, {count, hidden});
+        stream = finish_mlp(weights, layer, product, next, delta);
     }
     const Tensor last = activation(passing.last, {count, hidden}),
                  normed = activation(passing.hidden, {count, hidden});
-    backend.add_rmsnorm(last, normed, statistic(passing.final_inv_rms, {count}), stream, delta,
-                        model.base.final_norm, norm);
+    backend.add_rmsnorm(stream.delta ? last : Tensor(), normed, statistic(passing.final_inv_rms, {count}),
+                        stream.sum, stream.delta, model.base.final_norm, norm);
     cache.length = total;
     return logits_of(model, normed.slice(count - 1, count));
 }

@@ -9,37 +9,38 @@ Tensor Transformer::Impl::forward_hidden(const ModelView& model, DeviceBin& bin,
     const std::int64_t tokens = bin.tokens, hidden = config.hidden_size,
                        out_size = shape.query_heads * shape.head_dim;
 
-    Tensor stream = activation(layer_of(activations, 0).input, {tokens, hidden});
-    backend.embedding(stream, model.base.embedding, bin.token);
-    if (config.embedding_scale != 1) backend.scale(stream, static_cast<float>(config.embedding_scale));
-    Tensor delta;  // what the sublayer before adds to the stream
+    Stream stream{activation(layer_of(activations, 0).input, {tokens, hidden}), {}};
+    backend.embedding(stream.sum, model.base.embedding, bin.token);
+    if (config.embedding_scale != 1) backend.scale(stream.sum, static_cast<float>(config.embedding_scale));
     for (std::int64_t i = 0; i < config.layers; ++i) {
         const LayerWeights weights = layer_weights(model, i);
         const std::int64_t rows = i + 1 == config.layers ? bin.rows : tokens;
         const LayerTensors layer = tensors_of(activations, i, weights.adapters, tokens, rows);
 
-        const Operand x = enter(layer.input, layer.attention_inv_rms, stream, delta,
+        const Operand x = enter(layer.input, layer.attention_inv_rms, stream.sum, stream.delta,
                                 weights.base.before_attention, weights.adapters.qkv);
-        stream = layer.input;
         attend(weights, layer, x, bin, i);
-        Tensor attention = layer.attention;
+        Tensor input = layer.input, attention = layer.attention;
         if (i + 1 == config.layers) {
             attention = activation(activations.attention_rows, {rows, out_size});
             backend.gather_rows(attention, layer.attention, bin.read_row);
-            stream = activation(activations.input_rows, {rows, hidden});
-            backend.gather_rows(stream, layer.input, bin.read_row);
+            input = activation(activations.input_rows, {rows, hidden});
+            backend.gather_rows(input, layer.input, bin.read_row);
         }
-        delta = activation(work.narrow, {rows, hidden});
+        const Tensor delta = activation(work.narrow, {rows, hidden});
         // The last layer's gates are never computed again.
-        const bool stay = &activations == &kept && (recompute == Recompute::none || i + 1 == config.layers);
+        const bool stay =
+            &activations == &kept && (recompute.of(i) == Recompute::none || i + 1 == config.layers);
         const Operand product =
-            project_and_gate(weights, layer, stream, attention, delta, {.stay = stay, .go_on = true});
-        stream = layer.middle;
-        finish_mlp(weights, layer, product, delta);
+            project_and_gate(weights, layer, input, attention, delta, {.stay = stay, .go_on = true});
+        const Tensor next = activation(
+            i + 1 == config.layers ? activations.last : layer_of(activations, i + 1).input, {rows, hidden});
+        stream = finish_mlp(weights, layer, product, next, delta);
     }
     const Tensor last = activation(activations.last, {bin.rows, hidden});
     const Tensor normed = activation(activations.hidden, {bin.rows, hidden});
-    backend.add_rmsnorm(last, normed, statistic(activations.final_inv_rms, {bin.rows}), stream, delta,
+    backend.add_rmsnorm(stream.delta ? last : Tensor(), normed,
+                        statistic(activations.final_inv_rms, {bin.rows}), stream.sum, stream.delta,
                         model.base.final_norm, norm);
     return normed;
 }

@@ -38,20 +38,20 @@ struct Transformer::Impl {
     const DType dtype;
     const AttentionShape shape;  ///< without a window
     const RmsNorm norm;
-    const Recompute recompute;
+    const RecomputePlan recompute;
     Precision precision;
     std::vector<std::int64_t> windows;  ///< those of the layers, each once
     Activations kept, passing;          ///< of a forward pass that keeps, and of one that does not
     Workspace work;
-    struct Rotation {
+    struct RopeTables {
         Buffer memory;
         Tensor cos, sin;
     };
-    std::vector<Rotation> rotations;  ///< for each of `config.ropes`
+    std::vector<RopeTables> rope_tables;  ///< for each of `config.ropes`
     std::int64_t rope_positions = 0, longest = 0;
     const DeviceBin* kept_bin = nullptr;
 
-    Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute, Precision the_precision);
+    Impl(Backend& the_backend, ModelConfig the_config, RecomputePlan the_recompute, Precision the_precision);
 
     Tensor activation(Slot& slot, std::initializer_list<std::int64_t> dims) {
         return slot.get(backend, dtype, dims);
@@ -153,17 +153,28 @@ struct Transformer::Impl {
     Operand enter(const Tensor& sum, const Tensor& inv_rms, const Tensor& stream, const Tensor& delta,
                   const Tensor& weight, const LowRank& adapter);
 
-    /// delta = what a sublayer adds to the stream: its last linear layer, normed where a norm follows; then
-    /// what the layer gave is left in `out`.
-    void leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Operand& x,
-               const AdaptedLinear& layer, const Tensor& weight);
+    /// The residual stream: the sum of the two, or the first alone.
+    struct Stream {
+        Tensor sum, delta;
+    };
 
-    /// Queries and keys as attention reads them. `qkv` comes from the linear layer; it is rotated in place,
-    /// or left alone when the heads are normed first.
+    /// The stream behind a sublayer that ends with this linear layer. Where nothing else is to be done with what it gives, its product
+    /// adds to the stream, and `sum` is written; else that is left in `delta`, normed where a norm follows, and then what the layer gave
+    /// is left in `out`.
+    Stream leave(const Tensor& sum, const Tensor& stream, const Tensor& delta, const Tensor& out,
+                 const Tensor& inv_rms, const Operand& x, const AdaptedLinear& layer, const Tensor& weight);
+
+    /// How a layer rotates the tokens of a bin; none where it has no RoPE.
+    Rotation rotation_of(const DeviceBin& bin, std::int64_t layer) const;
+
+    /// Queries, keys and values of what the layer reads, as attention reads them. In `layer.qkv` they are left rotated, or, where heads
+    /// are normed before, as the linear layer gives them.
+    Tensor queries_keys_values(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
+                               const DeviceBin& bin, std::int64_t index);
+
+    /// What attention reads, in memory of its own, of heads that are normed: `qkv` as the linear layer gives them.
     Tensor normed_and_rotated(const LayerWeights& weights, const Tensor& qkv, const DeviceBin& bin,
                               std::int64_t layer);
-
-    void rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse);
 
     void attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
                 const DeviceBin& bin, std::int64_t index);
@@ -181,9 +192,9 @@ struct Transformer::Impl {
     Operand project_and_gate(const LayerWeights& weights, const LayerTensors& layer, const Tensor& stream,
                              const Tensor& attention, const Tensor& delta, Gates gates);
 
-    /// From the gated unit to what the MLP adds to the stream.
-    void finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Operand& product,
-                    const Tensor& delta);
+    /// From the gated unit to the stream behind the MLP; `sum` and `delta` as in `leave`.
+    Stream finish_mlp(const LayerWeights& weights, const LayerTensors& layer, const Operand& product,
+                      const Tensor& sum, const Tensor& delta);
 
     // ---- products.cpp ----
 

@@ -6,8 +6,11 @@ Transformer::Impl::LayerTensors Transformer::Impl::tensors_of(Activations& activ
                                                               const Lora::Layer& adapters,
                                                               std::int64_t tokens, std::int64_t rows) {
     Activations::Layer& own = layer_of(activations, layer);
-    Activations::Layer& attention = recompute == Recompute::block ? activations.recomputed : own;
-    Activations::Layer& mlp = recompute != Recompute::none ? activations.recomputed : own;
+    // The last layer's results lie where those of layers are that are computed again: they are read before any of these is.
+    const bool keeps = &activations == &kept, last = layer + 1 == config.layers;
+    const Recompute again = last ? recompute.of(0) : recompute.of(layer);
+    Activations::Layer& attention = keeps && again == Recompute::block ? activations.recomputed : own;
+    Activations::Layer& mlp = keeps && again != Recompute::none ? activations.recomputed : own;
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads, hidden = config.hidden_size;
     LayerTensors tensors;
     tensors.input = activation(own.input, {tokens, hidden});
@@ -56,35 +59,55 @@ Transformer::Impl::Operand Transformer::Impl::enter(const Tensor& sum, const Ten
     return {normed, rows};
 }
 
-void Transformer::Impl::leave(const Tensor& delta, const Tensor& out, const Tensor& inv_rms, const Operand& x,
-                              const AdaptedLinear& layer, const Tensor& weight) {
-    if (!weight) return project(delta, x, layer);
-    project(out, x, layer);
-    backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
+Transformer::Impl::Stream Transformer::Impl::leave(const Tensor& sum, const Tensor& stream,
+                                                   const Tensor& delta, const Tensor& out,
+                                                   const Tensor& inv_rms, const Operand& x,
+                                                   const AdaptedLinear& layer, const Tensor& weight) {
+    if (weight) {
+        project(out, x, layer);
+        backend.add_rmsnorm({}, delta, inv_rms, out, {}, weight, norm);
+    } else if (precision != Precision::fp8 && !layer.adapter && !layer.base.bias) {
+        backend.linear_added(sum, stream, x.x, layer.base.weight);
+        return {sum, {}};
+    } else {
+        project(delta, x, layer);
+    }
+    return {stream, delta};
+}
+
+Rotation Transformer::Impl::rotation_of(const DeviceBin& bin, std::int64_t layer) const {
+    const int rope = config.kind_of(layer).rope;
+    if (rope == LayerKind::no_rope) return {};
+    const RopeTables& tables = rope_tables[static_cast<std::size_t>(rope)];
+    return {tables.cos, tables.sin, bin.position};
 }
 
 Tensor Transformer::Impl::normed_and_rotated(const LayerWeights& weights, const Tensor& qkv,
                                              const DeviceBin& bin, std::int64_t layer) {
-    Tensor result = qkv;
-    if (weights.base.query_norm) {
-        result = activation(work.qkv, {qkv.shape[0], qkv.shape[1], qkv.shape[2]});
-        backend.qk_norm(result, qkv, weights.base.query_norm, weights.base.key_norm, shape, norm);
-    }
-    rotate(result, bin, layer, false);
+    const Tensor result = activation(work.qkv, {qkv.shape[0], qkv.shape[1], qkv.shape[2]});
+    backend.qk_norm(result, qkv, weights.base.query_norm, weights.base.key_norm, shape, norm);
+    if (const Rotation rotation = rotation_of(bin, layer)) backend.rope(result, rotation, shape, false);
     return result;
 }
 
-void Transformer::Impl::rotate(const Tensor& qkv, const DeviceBin& bin, std::int64_t layer, bool inverse) {
-    const int rope = config.kind_of(layer).rope;
-    if (rope == LayerKind::no_rope) return;
-    const Rotation& rotation = rotations[static_cast<std::size_t>(rope)];
-    backend.rope(qkv, rotation.cos, rotation.sin, bin.position, shape, inverse);
+Tensor Transformer::Impl::queries_keys_values(const LayerWeights& weights, const LayerTensors& layer,
+                                              const Operand& x, const DeviceBin& bin, std::int64_t index) {
+    const AdaptedLinear linear = qkv_of(weights, layer);
+    const Rotation rotation = rotation_of(bin, index);
+    if (precision != Precision::fp8 && !weights.base.query_norm && !linear.adapter && !linear.base.bias &&
+        !linear.base.scale) {
+        backend.rotated_linear(layer.qkv, x.x, linear.base.weight, rotation, shape);
+        return layer.qkv;
+    }
+    project(flat(layer.qkv), x, linear);
+    if (weights.base.query_norm) return normed_and_rotated(weights, layer.qkv, bin, index);
+    if (rotation) backend.rope(layer.qkv, rotation, shape, false);
+    return layer.qkv;
 }
 
 void Transformer::Impl::attend(const LayerWeights& weights, const LayerTensors& layer, const Operand& x,
                                const DeviceBin& bin, std::int64_t index) {
-    project(flat(layer.qkv), x, qkv_of(weights, layer));
-    const Tensor qkv = normed_and_rotated(weights, layer.qkv, bin, index);
+    const Tensor qkv = queries_keys_values(weights, layer, x, bin, index);
     const DeviceBin::View& view = view_of(bin, index);
     backend.attention(layer.attention, layer.lse, qkv, *view.mask, view.shape);
 }
@@ -93,10 +116,11 @@ Transformer::Impl::Operand Transformer::Impl::project_and_gate(const LayerWeight
                                                                const LayerTensors& layer,
                                                                const Tensor& stream, const Tensor& attention,
                                                                const Tensor& delta, Gates gates) {
-    leave(delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
-          attention_out_of(weights, layer), weights.base.after_attention);
-    const Operand x = enter(layer.middle, layer.mlp_inv_rms, stream, delta, weights.base.before_mlp,
-                            weights.adapters.gate_up);
+    const Stream behind =
+        leave(layer.middle, stream, delta, layer.attention_out, layer.attention_out_inv_rms, {attention},
+              attention_out_of(weights, layer), weights.base.after_attention);
+    const Operand x = enter(layer.middle, layer.mlp_inv_rms, behind.sum, behind.delta,
+                            weights.base.before_mlp, weights.adapters.gate_up);
     return gate(weights, layer, x, gates);
 }
 
@@ -123,10 +147,11 @@ Transformer::Impl::Operand Transformer::Impl::gate(const LayerWeights& weights, 
     return product;
 }
 
-void Transformer::Impl::finish_mlp(const LayerWeights& weights, const LayerTensors& layer,
-                                   const Operand& product, const Tensor& delta) {
-    leave(delta, layer.mlp_out, layer.mlp_out_inv_rms, product, down_of(weights, layer),
-          weights.base.after_mlp);
+Transformer::Impl::Stream Transformer::Impl::finish_mlp(const LayerWeights& weights,
+                                                        const LayerTensors& layer, const Operand& product,
+                                                        const Tensor& sum, const Tensor& delta) {
+    return leave(sum, layer.middle, delta, layer.mlp_out, layer.mlp_out_inv_rms, product,
+                 down_of(weights, layer), weights.base.after_mlp);
 }
 
 }  // namespace wishbone

@@ -40,7 +40,7 @@ void check_precision(const Backend& backend, const ModelConfig& config, Precisio
                         where, "Set runner.precision to \"bf16\".");
 }
 
-Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute the_recompute,
+Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, RecomputePlan the_recompute,
                         Precision the_precision)
     : backend(the_backend),
       config(std::move(the_config)),
@@ -54,9 +54,9 @@ Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute 
             .softcap = static_cast<float>(config.attention_softcap),
             .window = 0},
       norm{static_cast<float>(config.rms_norm_eps), config.norm_weights_less_one ? 1.0f : 0.0f},
-      recompute(the_recompute),
+      recompute(the_recompute.within(config.layers)),
       precision(the_precision),
-      rotations(config.ropes.size()) {
+      rope_tables(config.ropes.size()) {
     check_precision(backend, config, precision, "runner.precision");
     kept.layers.resize(static_cast<std::size_t>(config.layers));
     passing.layers.resize(1);  // every layer overwrites the one before
@@ -65,7 +65,7 @@ Transformer::Impl::Impl(Backend& the_backend, ModelConfig the_config, Recompute 
             windows.push_back(config.kind_of(i).window);
 }
 
-Transformer::Transformer(Backend& backend, ModelConfig config, Recompute recompute, Precision precision)
+Transformer::Transformer(Backend& backend, ModelConfig config, RecomputePlan recompute, Precision precision)
     : impl_(std::make_unique<Impl>(backend, std::move(config), recompute, precision)) {}
 Transformer::~Transformer() = default;
 

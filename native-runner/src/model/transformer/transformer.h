@@ -30,7 +30,7 @@ void check_precision(const Backend& backend, const ModelConfig& config, Precisio
 class Transformer {
   public:
     /// In `precision` fp8 throws Error(bad_input), saying why, where the backend or the model's sizes cannot have it.
-    Transformer(Backend& backend, ModelConfig config, Recompute recompute = Recompute::none,
+    Transformer(Backend& backend, ModelConfig config, RecomputePlan recompute = Recompute::none,
                 Precision precision = Precision::bf16);
     ~Transformer();
     Transformer(const Transformer&) = delete;

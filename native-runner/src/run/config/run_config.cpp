@@ -116,9 +116,12 @@ RunConfig RunConfig::read(const std::filesystem::path& run_folder) {
     if (const std::string library = runner.text("cublaslt", ""); !library.empty())
         warn(runner.where("cublaslt") + ": not loaded; set WISHBONE_CUBLASLT to " + library +
              " if it is to be");
-    if (runner.has("recompute"))
-        config.recompute = runner.choice<Recompute>(
-            "recompute", {{"none", Recompute::none}, {"mlp", Recompute::mlp}, {"block", Recompute::block}});
+    if (runner.has("recompute")) {
+        std::vector<std::pair<std::string, std::optional<Recompute>>> choices = {{"auto", std::nullopt}};
+        for (const Recompute one : {Recompute::none, Recompute::mlp, Recompute::block})
+            choices.emplace_back(name_of(one), one);
+        config.recompute = runner.choice<std::optional<Recompute>>("recompute", choices);
+    }
     if (runner.has("precision"))
         config.precision =
             runner.choice<Precision>("precision", {{"bf16", Precision::bf16}, {"fp8", Precision::fp8}});

@@ -24,7 +24,7 @@ struct RunConfig {
     std::string
         training_text;  ///< `training` as compact JSON with sorted keys: equal texts mean equal training
     BackendChoice backend;
-    Recompute recompute = Recompute::none;
+    std::optional<Recompute> recompute;  ///< of every layer; none: as little as fits
     Precision precision = Precision::bf16;
     std::optional<Sharding> shard;  ///< what several devices share out; none: as little as fits
     Offload offload;                ///< what is kept in the host's memory

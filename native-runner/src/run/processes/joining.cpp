@@ -75,7 +75,7 @@ std::vector<Same> same_for_all(const RunInputs& inputs) {
     const std::string run = inputs.run_json();
     const std::string settings =
         config.backend.name + (config.backend.cuda.deterministic ? " deterministic " : " ") +
-        std::to_string(static_cast<int>(config.recompute)) + " " +
+        (config.recompute ? std::string(name_of(*config.recompute)) : "auto") + " " +
         std::to_string(static_cast<int>(config.precision)) + " " +
         (config.shard ? std::string(name_of(*config.shard)) : "auto") + " " + std::to_string(config.seed);
     std::vector<Same> all = {{"plan", (inputs.folder / "plan.safetensors").string(), inputs.train.sha256},

@@ -1,6 +1,7 @@
 import { WishboneError } from '../../../core/errors.js';
 import { type CardForecast, CARDS_CONNECTION, type ForecastState } from '../../../core/forecast/index.js';
 import { TIME_WORDS, type TimePhase } from '../../../core/history/index.js';
+import { recomputedText } from '../../../core/options/index.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, plural, sentence } from '../../../format.js';
 import type { ForecastFigure, ForecastView } from '../../../protocol/launch.js';
 import { locations } from '../../error-text.js';
@@ -131,6 +132,8 @@ function memoryFigure(memory: Done['memory'], trusted: boolean): ForecastFigure 
   }
   const where = memory.deviceBytes === undefined ? 'on the CPU' : `of ${formatBytes(memory.deviceBytes)} on the GPU`;
   const parts = `weights ${formatBytes(memory.weights)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`;
+  const text = memory.recompute && recomputedText(memory.recompute);
+  const again = text === undefined ? '' : `; ${text} are computed again`;
   const host = memory.host === undefined || memory.host === 0 ? '' : `; ${formatBytes(memory.host)} of the host's memory`;
-  return { label, value, detail: `${where}: ${parts}${host}`, tone: 'plain' };
+  return { label, value, detail: `${where}: ${parts}${again}${host}`, tone: 'plain' };
 }

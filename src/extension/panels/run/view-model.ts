@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type BestEvaluation, divergences, headline, type RunHistory, type TimeSpent } from '../../../core/history/index.js';
 import { datasetName, type KeptForecast, repeatCommand, type RunConfig } from '../../../core/run/index.js';
 import type { DeviceReading, StartEvent } from '../../../core/events/index.js';
+import { recomputedText } from '../../../core/options/index.js';
 import { jobText } from '../../../core/slurm/index.js';
 import { type Tracked, TRACKER_LABELS } from '../../../core/trackers/index.js';
 import { modelName } from '../../../core/hub/cache.js';
@@ -102,6 +103,7 @@ export function statusOf(run: Watched, mayAct: boolean): RunStatus {
     accuracy: figures?.accuracy ?? null,
     best: bestOf(run, figures?.best),
     device: start === undefined ? null : deviceText(start),
+    recomputed: (history.recompute && recomputedText(history.recompute)) ?? null,
     devices: state === 'running' || state === 'stopping' ? history.devices.map(deviceOf) : [],
     ranks: history.ranks ?? null,
     time: timeOf(history.timeSpent),

@@ -201,7 +201,8 @@ struct Backward : AttentionCall {
 }  // namespace
 
 void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                                    const AttentionMask& mask, AttentionShape shape) {
+                                    const AttentionMask& mask, AttentionShape shape,
+                                    const Rotation& rotation) {
     const Backward backward{{"attention_backward", mask, shape, out, lse, qkv},
                             out.as<float>(),
                             lse.as<float>(),
@@ -244,6 +245,7 @@ void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tens
                     add_floats(size, sum, partial + partial_at[i]);
         backward.store_keys(first, sum, sum + size / 2);
     });
+    if (rotation) rope(d_qkv, rotation, shape, true);
 }
 
 }  // namespace wishbone::cpu

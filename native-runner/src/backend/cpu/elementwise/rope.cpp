@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/primitives/vector_math.h"
 #include "backend/require.h"
+#include "backend/rope_shapes.h"
 
 namespace wishbone::cpu {
 namespace {
@@ -27,18 +28,15 @@ void rotate_rows(std::int64_t rows, float* qkv, std::int64_t row_size, std::int6
 
 }  // namespace
 
-void CpuBackend::rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
-                      bool inverse) {
-    const std::int64_t rows = qkv.shape[0], half = cos.shape[1];
+void CpuBackend::rope(Tensor qkv, const Rotation& rotation, AttentionShape shape, bool inverse) {
+    const std::int64_t rows = qkv.shape[0], half = rotation.planes();
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads;
-    require(2 * half <= shape.head_dim && is_f32(qkv, {rows, heads, shape.head_dim}) &&
-                is_i32(position, {rows}) && is_f32(cos, {cos.shape[0], half}) &&
-                is_f32(sin, {cos.shape[0], half}),
-            "rope");
+    require(is_f32(qkv, {rows, heads, shape.head_dim}) && fits_rope(rotation, rows, shape), "rope");
     pool_.run_rows(rows, heads * shape.head_dim, [&](std::int64_t begin, std::int64_t end) {
         rotate_rows(end - begin, qkv.as<float>() + begin * heads * shape.head_dim, heads * shape.head_dim,
-                    shape.query_heads + shape.kv_heads, shape.head_dim, half, cos.as<float>(),
-                    sin.as<float>(), position.as<std::int32_t>() + begin, inverse ? -1.0f : 1.0f);
+                    shape.query_heads + shape.kv_heads, shape.head_dim, half, rotation.cos.as<float>(),
+                    rotation.sin.as<float>(), rotation.position.as<std::int32_t>() + begin,
+                    inverse ? -1.0f : 1.0f);
     });
 }
 

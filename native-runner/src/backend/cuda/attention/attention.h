@@ -42,10 +42,15 @@ void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16*
                        const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
                        AttentionShape shape);
 
-/// Writes every element of d_qkv. The same inputs always give the same bits. Throws Error(internal).
+/// Whether attention_backward undoes this rotation. What it does not is left to `Backend::rope`, behind it.
+bool attention_backward_rotates(const AttentionMask& mask, std::int64_t tokens, AttentionShape shape,
+                                const Rotation& rotation);
+
+/// Writes every element of d_qkv. `rotation`: none, or one that it undoes. The same inputs always give the same bits. Throws
+/// Error(internal).
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
                         const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
-                        AttentionShape shape, void* workspace);
+                        AttentionShape shape, const Rotation& rotation, void* workspace);
 
 }  // namespace wishbone::cuda

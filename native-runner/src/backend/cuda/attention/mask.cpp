@@ -26,9 +26,8 @@ CudaAttentionMask::CudaAttentionMask(const Device& device, cudaStream_t stream,
       shape_(shape),
       visible_until_(visible_until.begin(), visible_until.end()) {
     if (shape.window > 0) first_seen_ = first_seen_tokens(visible_until, position, shape.window);
-    // Hopper's own instructions are in no other architecture. Its kernels know neither windows nor caps.
-    const bool hopper = path == AttentionPath::automatic && device.capability == 90 && shape.window == 0 &&
-                        shape.softcap == 0;
+    // Hopper's own instructions are in no other architecture.
+    const bool hopper = path == AttentionPath::automatic && device.capability == 90;
     uses_sm90_forward_ = hopper && sm90::attention_forward_supports(shape);
     uses_sm90_backward_ = hopper && sm90::attention_backward_supports(shape);
     // Always made here, so that a mask that breaks its rule is refused here.
@@ -51,10 +50,10 @@ const mma::Work& CudaAttentionMask::mma() const {
     return made_once(mma_, stream_, visible_until_, first_seen_, shape_);
 }
 const sm90::forward::Work& CudaAttentionMask::sm90_forward() const {
-    return made_once(sm90_forward_, stream_, visible_until_, shape_);
+    return made_once(sm90_forward_, stream_, visible_until_, first_seen_, shape_);
 }
 const sm90::backward::Work& CudaAttentionMask::sm90_backward() const {
-    return made_once(sm90_backward_, device_, stream_, visible_until_, shape_);
+    return made_once(sm90_backward_, device_, stream_, visible_until_, first_seen_, shape_);
 }
 
 }  // namespace wishbone::cuda

@@ -4,6 +4,7 @@
 #include "backend/cuda/attention/padded_heads.h"
 #include "backend/cuda/cuda_backend.h"
 #include "backend/require.h"
+#include "backend/rope_shapes.h"
 
 namespace wishbone::cuda {
 
@@ -37,20 +38,25 @@ void CudaBackend::attention(Tensor out, Tensor lse, Tensor qkv, const AttentionM
 }
 
 void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                                     const AttentionMask& mask, AttentionShape shape) {
+                                     const AttentionMask& mask, AttentionShape shape,
+                                     const Rotation& rotation) {
     const std::int64_t tokens = qkv.shape[0], heads = shape.query_heads + 2 * shape.kv_heads,
                        out_size = shape.query_heads * shape.head_dim;
     require(is_bf16(qkv, {tokens, heads, shape.head_dim}) &&
                 is_bf16(d_qkv, {tokens, heads, shape.head_dim}) && is_bf16(out, {tokens, out_size}) &&
-                is_bf16(d_out, {tokens, out_size}) && is_f32(lse, {shape.query_heads, tokens}),
+                is_bf16(d_out, {tokens, out_size}) && is_f32(lse, {shape.query_heads, tokens}) &&
+                (!rotation || fits_rope(rotation, tokens, shape)),
             "attention_backward");
     if (tokens == 0) return;
     const AttentionShape padded = padded_heads(shape);
     const std::size_t kernel_bytes = attention_backward_workspace(mask, tokens, padded);
+    const bool rotates = attention_backward_rotates(mask, tokens, padded, rotation);
+    const Rotation undone = rotates ? rotation : Rotation();
     if (padded.head_dim == shape.head_dim) {
         cuda::attention_backward(device_, stream_.get(), d_qkv.as<__nv_bfloat16>(), d_out.as<__nv_bfloat16>(),
                                  out.as<__nv_bfloat16>(), lse.as<float>(), qkv.as<__nv_bfloat16>(), mask,
-                                 tokens, shape, workspace(kernel_bytes));
+                                 tokens, shape, undone, workspace(kernel_bytes));
+        if (rotation && !rotates) rope(d_qkv, rotation, shape, true);
         return;
     }
     const std::int64_t qkv_heads = tokens * heads, out_heads = tokens * shape.query_heads;
@@ -76,9 +82,10 @@ void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Ten
     pad(parts.out, out, out_heads);
     pad(parts.d_out, d_out, out_heads);
     cuda::attention_backward(device_, stream_.get(), parts.d_qkv, parts.d_out, parts.out, lse.as<float>(),
-                             parts.qkv, mask, tokens, padded, parts.scratch);
+                             parts.qkv, mask, tokens, padded, undone, parts.scratch);
     copy_heads(stream_.get(), d_qkv.as<__nv_bfloat16>(), shape.head_dim, parts.d_qkv, padded.head_dim,
                qkv_heads);
+    if (rotation && !rotates) rope(d_qkv, rotation, shape, true);
 }
 
 }  // namespace wishbone::cuda

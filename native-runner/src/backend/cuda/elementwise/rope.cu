@@ -3,6 +3,7 @@
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/runtime/check.h"
 #include "backend/require.h"
+#include "backend/rope_shapes.h"
 
 namespace wishbone::cuda {
 namespace {
@@ -61,15 +62,12 @@ __global__ void rope_any(bf16* qkv, const float* cos, const float* sin, const st
 
 }  // namespace
 
-void CudaBackend::rope(Tensor qkv, Tensor cos, Tensor sin, Tensor position, AttentionShape shape,
-                       bool inverse) {
-    const std::int64_t tokens = qkv.shape[0], half = cos.shape[1];
+void CudaBackend::rope(Tensor qkv, const Rotation& rotation, AttentionShape shape, bool inverse) {
+    const auto& [cos, sin, position] = rotation;
+    const std::int64_t tokens = qkv.shape[0], half = rotation.planes();
     const std::int64_t heads = shape.query_heads + 2 * shape.kv_heads,
                        turned = shape.query_heads + shape.kv_heads;
-    require(2 * half <= shape.head_dim && is_bf16(qkv, {tokens, heads, shape.head_dim}) &&
-                is_i32(position, {tokens}) && is_f32(cos, {cos.shape[0], half}) &&
-                is_f32(sin, {cos.shape[0], half}),
-            "rope");
+    require(is_bf16(qkv, {tokens, heads, shape.head_dim}) && fits_rope(rotation, tokens, shape), "rope");
     if (tokens == 0 || turned == 0 || half == 0) return;
     const float direction = inverse ? -1.0f : 1.0f;
     const auto h = static_cast<int>(heads), t = static_cast<int>(turned);

@@ -1,24 +1,11 @@
 #include "backend/cuda/cuda_backend.h"
-#include "backend/cuda/gated/sm90/config.h"
+#include "backend/cuda/matmul/sm90/suits.h"
 #include "backend/cuda/gated/sm90/product.h"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/require.h"
 
 namespace wishbone::cuda {
-namespace {
-
-/// Where the products of gated/sm90 are faster than cuBLASLt and a pass behind it, by measurement (docs/benchmarks.md, "Gated units in
-/// the products around them"): where every multiprocessor has some tiles one after the other, so that most of the unit is computed beside
-/// products, and these are long enough for it.
-bool suits(const Device& device, const sm90::GatedSize& size, int columns_of_tile) {
-    constexpr std::int64_t least_tiles = 3, least_inner = 896;
-    const std::int64_t tiles =
-        divide_up(size.rows, sm90::gated::tile_rows) * divide_up(size.columns, columns_of_tile);
-    return device.capability == 90 && size.inner >= least_inner &&
-           tiles >= least_tiles * device.multiprocessors;
-}
-
-}  // namespace
+using sm90::product::suits;
 
 void CudaBackend::gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
                                bool keeps) {
@@ -27,7 +14,7 @@ void CudaBackend::gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, A
                 is_bf16(gate_up, {rows, 2 * columns}) && (!out || is_bf16(out, {rows, columns})),
             "gated_linear");
     if (!(out || keeps)) return;
-    if (!suits(device_, {rows, columns, inner}, sm90::gated::tile_columns / 2) ||
+    if (!suits(device_, {rows, columns, inner}, sm90::product::tile_columns / 2) ||
         !vectorised(inner, {x.data, w.data}) || !vectorised(columns, {out.data, gate_up.data}))
         return Backend::gated_linear(out, gate_up, x, w, activation, keeps);
     sm90::gated_forward(device_, stream_.get(), out.as<bf16>(), keeps ? gate_up.as<bf16>() : nullptr,
@@ -41,7 +28,7 @@ void CudaBackend::gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tens
                 is_bf16(gate_up, {rows, 2 * columns}) && is_bf16(d_gate_up, {rows, 2 * columns}) &&
                 is_bf16(out, {rows, columns}) && is_bf16(d_product, {rows, columns}),
             "gated_linear_backward_input");
-    if (!suits(device_, {rows, columns, inner}, sm90::gated::tile_columns) ||
+    if (!suits(device_, {rows, columns, inner}, sm90::product::tile_columns) ||
         !vectorised(inner, {d_out.data}) ||
         !vectorised(columns, {w.data, out.data, gate_up.data, d_gate_up.data}))
         return Backend::gated_linear_backward_input(d_gate_up, out, d_product, d_out, w, gate_up, activation);

@@ -17,6 +17,14 @@ void CudaBackend::linear(Tensor out, Tensor x, Tensor w) {
     matmul_.run(linear_product(x.shape[0], w.shape[1], w.shape[0]), out.data, w.as<bf16>(), x.as<bf16>());
 }
 
+void CudaBackend::linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) {
+    require(x.rank == 2 && is_bf16(w, {sum.shape[1], x.shape[1]}) && is_bf16(x, {x.shape[0], x.shape[1]}) &&
+                is_bf16(sum, {x.shape[0], w.shape[0]}) && is_bf16(stream, {x.shape[0], w.shape[0]}),
+            "linear_added");
+    matmul_.run_onto(added(linear_product(x.shape[0], w.shape[1], w.shape[0])), sum.data, stream.data,
+                     w.as<bf16>(), x.as<bf16>());
+}
+
 void CudaBackend::linear_backward_input(Tensor d_x, Tensor d_out, Tensor w) {
     require(d_out.rank == 2 && is_bf16(d_out, {d_out.shape[0], d_out.shape[1]}) &&
                 is_bf16(w, {d_out.shape[1], d_x.shape[1]}) && is_bf16(d_x, {d_out.shape[0], w.shape[1]}),

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,9 +40,9 @@ Product bucketed(Product product) {
 }
 
 /// Greatest power of two, up to 256, that divides all the addresses.
-int common_alignment(const void* d, const void* a, const void* b) {
-    const auto bits = reinterpret_cast<std::uintptr_t>(d) | reinterpret_cast<std::uintptr_t>(a) |
-                      reinterpret_cast<std::uintptr_t>(b) | 256u;
+int common_alignment(std::initializer_list<const void*> addresses) {
+    std::uintptr_t bits = 256;
+    for (const void* each : addresses) bits |= reinterpret_cast<std::uintptr_t>(each);
     return static_cast<int>(bits & -bits);
 }
 
@@ -210,19 +211,22 @@ Matmul::~Matmul() {
     if (end_ != nullptr) (void)cudaEventDestroy(end_);
 }
 
-void Matmul::run(const Product& product, void* d, Operand a, Operand b, float scale, bool writes) {
+void Matmul::run(const Product& product, Result d, Operand a, Operand b, float scale, bool writes) {
     if (product.m == 0 || product.n == 0) return;
     const bool adds = product.accumulate && !writes;
     if (product.k == 0) {
-        const std::size_t each = is_f32(product) ? 4 : 2;
+        const std::size_t each = is_f32(product) ? 4 : 2, pitch = static_cast<std::size_t>(product.ldd) * each,
+                          width = static_cast<std::size_t>(product.m) * each;
+        const auto columns = static_cast<std::size_t>(product.n);
         if (!adds)
-            check(cudaMemset2DAsync(d, static_cast<std::size_t>(product.ldd) * each, 0,
-                                    static_cast<std::size_t>(product.m) * each,
-                                    static_cast<std::size_t>(product.n), stream_),
-                  "cudaMemset2DAsync");
+            check(cudaMemset2DAsync(d.to, pitch, 0, width, columns, stream_), "cudaMemset2DAsync");
+        else if (d.to != d.added_to)
+            check(cudaMemcpy2DAsync(d.to, pitch, d.added_to, pitch, width, columns, cudaMemcpyDeviceToDevice,
+                                    stream_),
+                  "cudaMemcpy2DAsync");
         return;
     }
-    const Plan& plan = plan_for(product, common_alignment(d, a.values, b.values), a, b);
+    const Plan& plan = plan_for(product, common_alignment({d.to, d.added_to, a.values, b.values}), a, b);
     lt_.check(launch(plan, plan.algorithm, adds, d, a, b, scale), "cublasLtMatmul");
 }
 
@@ -366,7 +370,7 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
             float& spent = milliseconds[static_cast<std::size_t>(i)];
             if (std::isinf(spent)) continue;
             check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-            const bool ran = launch(plan, candidates[i].algo, product.accumulate, scratch.get(), a, b, 1) ==
+            const bool ran = launch(plan, candidates[i].algo, product.accumulate, {scratch.get(), scratch.get()}, a, b, 1) ==
                              CUBLAS_STATUS_SUCCESS;
             check(cudaEventRecord(end_, stream_), "cudaEventRecord");
             check(cudaEventSynchronize(end_), "timing of a matrix product");
@@ -383,12 +387,12 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
     return true;
 }
 
-cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool adds, void* d,
+cublasStatus_t Matmul::launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool adds, Result d,
                               Operand a, Operand b, float scale) {
-    // The library reads nothing of d where this is 0.
+    // The library reads nothing of what is added to where this is 0.
     const float beta = adds ? 1.0f : 0.0f;
-    return lt_.matmul(lt_.handle(), plan.operation, &scale, a.values, plan.a, b.values, plan.b, &beta, d,
-                      plan.d, d, plan.d, &algorithm, workspace_.get(), workspace_bytes, stream_);
+    return lt_.matmul(lt_.handle(), plan.operation, &scale, a.values, plan.a, b.values, plan.b, &beta,
+                      d.added_to, plan.d, d.to, plan.d, &algorithm, workspace_.get(), workspace_bytes, stream_);
 }
 
 }  // namespace wishbone::cuda

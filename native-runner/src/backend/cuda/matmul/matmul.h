@@ -53,10 +53,15 @@ class Matmul {
     /// of d is read: the same bits as added to zeros.
     void run(const Product& product, void* d, const __nv_bfloat16* a, const __nv_bfloat16* b, float scale = 1,
              bool writes = false) {
-        run(product, d, {a, nullptr}, {b, nullptr}, scale, writes);
+        run(product, {d, d}, {a, nullptr}, {b, nullptr}, scale, writes);
+    }
+    /// d = c + product, for a product that is added to what is there; c lies as d does.
+    void run_onto(const Product& product, void* d, const void* c, const __nv_bfloat16* a,
+                  const __nv_bfloat16* b) {
+        run(product, {d, c}, {a, nullptr}, {b, nullptr}, 1, false);
     }
     void run(const Product& product, void* d, const Fp8Matrix& a, const Fp8Matrix& b, bool writes = false) {
-        run(product, d, {a.values.data, a.scale.as<float>()}, {b.values.data, b.scale.as<float>()}, 1,
+        run(product, {d, d}, {a.values.data, a.scale.as<float>()}, {b.values.data, b.scale.as<float>()}, 1,
             writes);
     }
 
@@ -77,7 +82,12 @@ class Matmul {
         const float* scale;  ///< of FP8
     };
 
-    void run(const Product& product, void* d, Operand a, Operand b, float scale, bool writes);
+    struct Result {
+        void* to;
+        const void* added_to;
+    };
+
+    void run(const Product& product, Result d, Operand a, Operand b, float scale, bool writes);
     const Plan& plan_for(const Product& product, int alignment, Operand a, Operand b);
     /// The algorithm for a size that is new, whose plan is fitted to `product`.
     void choose_first(const Key& key, Plan& plan, const Product& product, Operand a, Operand b);
@@ -90,7 +100,7 @@ class Matmul {
     /// False when there is no memory to time them in.
     bool fastest(Plan& plan, const Product& product, const cublasLtMatmulHeuristicResult_t* candidates,
                  int count, Operand a, Operand b);
-    cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool adds, void* d,
+    cublasStatus_t launch(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, bool adds, Result d,
                           Operand a, Operand b, float scale);
 
     CublasLt lt_;

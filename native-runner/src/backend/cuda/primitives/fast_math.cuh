@@ -12,4 +12,11 @@ __device__ __forceinline__ float exp2_fast(float x) {
     return y;
 }
 
+/// 1 / x in one instruction, to about the last bit.
+__device__ __forceinline__ float reciprocal_fast(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 }  // namespace wishbone::cuda

@@ -18,7 +18,7 @@ class Event {
     /// Until what was recorded has happened.
     void wait() { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
     /// Whatever the stream is asked for from now on waits for it.
-    void hold(cudaStream_t stream) { check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent"); }
+    void hold(cudaStream_t stream) const { check(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent"); }
 
   private:
     cudaEvent_t event_ = nullptr;

@@ -4,7 +4,12 @@
 
 namespace wishbone::cuda {
 
-Stream::Stream() { check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate"); }
+Stream::Stream(bool first) {
+    int least = 0, greatest = 0;
+    if (first)
+        check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "cudaStreamCreate");
+}
 Stream::~Stream() {
     if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);
 }

@@ -7,7 +7,8 @@ namespace wishbone::cuda {
 /// A CUDA stream of its own; what other streams do never waits for it.
 class Stream {
   public:
-    Stream();
+    /// `first`: where both wait for multiprocessors, its work goes before that of other streams.
+    explicit Stream(bool first = false);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;

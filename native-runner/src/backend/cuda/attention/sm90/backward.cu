@@ -20,6 +20,13 @@
 // tokens, so that the sum over the group costs nothing and short segments waste little. One warp of warpgroup
 // 0 loads (producer.cuh), warpgroups 1 and 2 compute (consumer.cuh) and take turns at starting products; all
 // left factors of the sums come from registers.
+//
+// Capped scores are C = cap / scale · tanh(scale / cap · S): P comes from C, and dS is multiplied by the slope
+// 1 - (scale / cap · C)². A sliding window shortens the lists of both kernels; what a query sees first comes
+// to the key pass with its statistics. Both are compiled in where they are needed (features.h).
+//
+// dQ and dK are those of what RoPE made of queries and keys. They are turned back in registers, in f32, on their way to memory
+// (rotation.cuh): a pass of its own would read and write both once more, and round them twice.
 
 #include <algorithm>
 
@@ -32,6 +39,7 @@
 #include "backend/cuda/attention/sm90/backward/query_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/query_gradient/producer.cuh"
 #include "backend/cuda/attention/sm90/backward/sizes.h"
+#include "backend/cuda/attention/sm90/features.h"
 #include "backend/cuda/attention/sm90/shared_tiles.cuh"
 #include "backend/cuda/runtime/check.h"
 #include "backend/cuda/runtime/dynamic_shared_memory.h"
@@ -40,7 +48,7 @@
 namespace wishbone::cuda::sm90 {
 namespace backward {
 
-template <class Pipeline>
+template <class Pipeline, class F>
 __global__ void __launch_bounds__(threads, 1)
     query_gradient_kernel(const __grid_constant__ CUtensorMap query_map,
                           const __grid_constant__ CUtensorMap d_out_map,
@@ -58,11 +66,11 @@ __global__ void __launch_bounds__(threads, 1)
             QueryProducer<Pipeline>{p, shared, query_map, d_out_map, out_map, key_map}.run();
     } else {
         register_alloc<232>();
-        QueryConsumer<Pipeline>{p, shared}.run();
+        QueryConsumer<Pipeline, F>{p, shared}.run();
     }
 }
 
-template <class Pipeline>
+template <class Pipeline, class F>
 __global__ void __launch_bounds__(threads, 1)
     key_gradient_kernel(const __grid_constant__ CUtensorMap query_map,
                         const __grid_constant__ CUtensorMap d_out_map,
@@ -86,7 +94,7 @@ __global__ void __launch_bounds__(threads, 1)
             KeyProducer<Pipeline>{p, shared, query_map, d_out_map, key_map, stats_map}.run();
     } else {
         register_alloc<240>();
-        KeyConsumer<Pipeline>{p, shared}.run();
+        KeyConsumer<Pipeline, F>{p, shared}.run();
     }
 }
 
@@ -97,16 +105,24 @@ struct Workspace {
     Workspace(const Work& work, const AttentionShape& shape) {
         const auto rows = static_cast<std::size_t>(work.query_tiles()) *
                           static_cast<std::size_t>(shape.kv_heads * query_rows(shape.head_dim));
+        const std::size_t numbers = work.windowed() ? row_statistics<true> : row_statistics<false>;
         stats = 0;
-        next = (rows * 2 * sizeof(float) + 255) / 256 * 256;
+        next = (rows * numbers * sizeof(float) + 255) / 256 * 256;
         bytes = next + 256;
     }
 };
 
-template <int D, int Stages, int QueryStages>
+RowRotation row_rotation(const Rotation& rotation) {
+    if (!rotation) return {};
+    return {rotation.cos.as<float>(), rotation.sin.as<float>(), rotation.position.as<std::int32_t>(),
+            static_cast<std::int32_t>(rotation.planes() / 8)};
+}
+
+template <int D, int Stages, int QueryStages, class F>
 void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, const __nv_bfloat16* d_out,
             const __nv_bfloat16* out, const float* lse, const __nv_bfloat16* qkv, const Work& work,
-            std::int64_t tokens, const AttentionShape& shape, std::byte* workspace) {
+            std::int64_t tokens, const AttentionShape& shape, const Rotation& rotation,
+            std::byte* workspace) {
     constexpr int M = query_rows(D), N = key_block(D);
     const auto query_heads = static_cast<int>(shape.query_heads), kv_heads = static_cast<int>(shape.kv_heads);
     const int group = query_heads / kv_heads, tile_tokens = M / group, heads = query_heads + 2 * kv_heads;
@@ -121,8 +137,11 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
     const CUtensorMap d_out_map =
         encode_tensor_3d(d_out, D, query_heads, length, swizzle_width, group, tile_tokens);
 
-    const CUtensorMap stats_map =
-        encode_words(stats, static_cast<std::uint64_t>(work.query_tiles()) * kv_heads * 2 * M, 2 * M);
+    using QueryGradient = QueryPipeline<D, M, N, QueryStages>;
+    using KeyGradient = KeyPipeline<D, M, Stages, row_statistics<F::Windowed>>;
+    const CUtensorMap stats_map = encode_words(
+        stats, static_cast<std::uint64_t>(work.query_tiles()) * kv_heads * KeyGradient::stat_words,
+        KeyGradient::stat_box);
     const CUtensorMap out_map =
         encode_tensor_3d(out, D, query_heads, length, swizzle_width, group, tile_tokens);
 
@@ -146,17 +165,19 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
                                 .group = group,
                                 .tile_tokens = tile_tokens,
                                 .scale = shape.scale,
-                                .scale_log2 = shape.scale * log2_e};
+                                .scale_log2 = shape.scale * log2_e,
+                                .rotation = row_rotation(rotation),
+                                .cap = ScoreCap::of(shape.scale, shape.softcap),
+                                .first_seen = work.first_seen(),
+                                .visible_by_all_until = work.visible_by_all_until()};
     const auto run = [&](auto kernel, int shared_bytes, int items, auto... arguments) {
         allow_shared_memory(kernel, shared_bytes);
         kernel<<<std::min(device.multiprocessors, items), threads, shared_bytes, stream>>>(arguments...);
         check_launch("attention backward");
     };
-    using QueryGradient = QueryPipeline<D, M, N, QueryStages>;
-    using KeyGradient = KeyPipeline<D, M, Stages>;
-    run(query_gradient_kernel<QueryGradient>, QueryGradient::allocated, work.query_items(), query_map,
+    run(query_gradient_kernel<QueryGradient, F>, QueryGradient::allocated, work.query_items(), query_map,
         d_out_map, out_map, block_map, parameters);
-    run(key_gradient_kernel<KeyGradient>, KeyGradient::allocated, work.items(), query_map, d_out_map,
+    run(key_gradient_kernel<KeyGradient, F>, KeyGradient::allocated, work.items(), query_map, d_out_map,
         tile_map, stats_map, parameters);
 }
 
@@ -167,6 +188,11 @@ bool attention_backward_supports(AttentionShape shape) {
            shape.query_heads % shape.kv_heads == 0 && shape.query_heads / shape.kv_heads <= 64;
 }
 
+bool attention_backward_rotates(const Rotation& rotation) {
+    const auto aligned = [](const Tensor& x) { return reinterpret_cast<std::uintptr_t>(x.data) % 8 == 0; };
+    return rotation && rotation.planes() % 8 == 0 && aligned(rotation.cos) && aligned(rotation.sin);
+}
+
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape) {
     return backward::Workspace(work, shape).bytes;
 }
@@ -174,11 +200,17 @@ std::size_t attention_backward_workspace(const backward::Work& work, AttentionSh
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
                         const __nv_bfloat16* qkv, const backward::Work& work, std::int64_t tokens,
-                        AttentionShape shape, void* workspace) {
-    require(attention_backward_supports(shape), "attention_backward");
+                        AttentionShape shape, const Rotation& rotation, void* workspace) {
+    require(attention_backward_supports(shape) && (!rotation || (attention_backward_rotates(rotation) &&
+                                                                 2 * rotation.planes() <= shape.head_dim)),
+            "attention_backward");
     if (tokens == 0) return;
-    const auto run = shape.head_dim == 64 ? backward::launch<64, 3, 3> : backward::launch<128, 3, 3>;
-    run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, static_cast<std::byte*>(workspace));
+    with_features(work.windowed(), shape.softcap > 0, [&]<class F>(F) {
+        const auto run =
+            shape.head_dim == 64 ? backward::launch<64, 3, 3, F> : backward::launch<128, 3, 3, F>;
+        run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, rotation,
+            static_cast<std::byte*>(workspace));
+    });
 }
 
 }  // namespace wishbone::cuda::sm90

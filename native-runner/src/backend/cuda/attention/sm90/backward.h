@@ -16,15 +16,19 @@ namespace wishbone::cuda::sm90 {
 /// heads a KV head. Everything else is left to the portable one.
 bool attention_backward_supports(AttentionShape shape);
 
-/// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head.
+/// Whether it turns gradients back itself: R/2 must be a multiple of 8. Everything else is left to `Backend::rope`.
+bool attention_backward_rotates(const Rotation& rotation);
+
+/// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head, 12
+/// with a window.
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape);
 
 /// Gradient of prefix-masked attention. d_qkv, qkv bf16 [T, Hq + 2·Hkv, D]; d_out, out bf16 [T, Hq·D]; lse
-/// f32 [Hq, T], natural log; `work` made for the same tokens and shape; `workspace` 256-byte aligned. Every
-/// element of d_qkv is written. The same inputs always give the same bits. Throws Error(internal).
+/// f32 [Hq, T], natural log; `work` made for the same tokens and shape; `rotation` none or one it takes; `workspace` 256-byte aligned.
+/// Every element of d_qkv is written. The same inputs always give the same bits. Throws Error(internal).
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
                         const __nv_bfloat16* qkv, const backward::Work& work, std::int64_t tokens,
-                        AttentionShape shape, void* workspace);
+                        AttentionShape shape, const Rotation& rotation, void* workspace);
 
 }  // namespace wishbone::cuda::sm90

@@ -8,9 +8,13 @@
 // the other. One thread of warpgroup 0 loads (forward/producer.cuh); in the others, the scores of the next
 // key tile are computed while those of the last are weighted, and warpgroups take turns at the matrix units,
 // so that one computes exponentials while another multiplies (forward/consumer.cuh).
+//
+// A sliding window shortens the lists of keys, and hides those that only some queries of the tile no longer
+// see; scores are capped before they are hidden. Both are compiled in where they are needed (features.h).
 
 #include <algorithm>
 
+#include "backend/cuda/attention/sm90/features.h"
 #include "backend/cuda/attention/sm90/forward.h"
 #include "backend/cuda/attention/sm90/forward/config.h"
 #include "backend/cuda/attention/sm90/forward/consumer.cuh"
@@ -25,7 +29,7 @@
 namespace wishbone::cuda::sm90 {
 namespace forward {
 
-template <class C>
+template <class C, class F>
 __global__ void __launch_bounds__(C::Threads, 1)
     forward_kernel(const __grid_constant__ CUtensorMap query_map,
                    const __grid_constant__ CUtensorMap slot_map, const __grid_constant__ CUtensorMap tile_map,
@@ -45,11 +49,11 @@ __global__ void __launch_bounds__(C::Threads, 1)
         if (threadIdx.x == 0) Producer<C>{p, shared, query_map, slot_map, tile_map, until_map}.run();
     } else {
         register_alloc<C::ComputeRegisters>();
-        Consumer<C>{p, shared}.run();
+        Consumer<C, F>{p, shared}.run();
     }
 }
 
-template <class C>
+template <class C, class F>
 void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float* lse,
             const __nv_bfloat16* qkv, const Work& work, std::int64_t tokens, const AttentionShape& shape) {
     const auto query_heads = static_cast<int>(shape.query_heads), kv_heads = static_cast<int>(shape.kv_heads);
@@ -73,9 +77,11 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* out, float
                                 .group = group,
                                 .tile_tokens = tile_tokens,
                                 .scale = shape.scale,
-                                .scale_log2 = shape.scale * log2_e};
-    allow_shared_memory(forward_kernel<C>, C::Allocated);
-    forward_kernel<C>
+                                .scale_log2 = shape.scale * log2_e,
+                                .cap = ScoreCap::of(shape.scale, shape.softcap),
+                                .first_seen = work.first_seen()};
+    allow_shared_memory(forward_kernel<C, F>, C::Allocated);
+    forward_kernel<C, F>
         <<<std::min(device.multiprocessors, work.item_count()), C::Threads, C::Allocated, stream>>>(
             map(group, tile_tokens), map(1, Tiles::slot_keys), map(1, C::N),
             encode_words(work.visible_until(), 4 * static_cast<std::uint64_t>(work.until_stride()),
@@ -97,7 +103,9 @@ void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16*
     require(attention_forward_supports(shape), "attention");
     if (tokens == 0) return;
     forward::with_config(shape.head_dim, [&]<class C>(C) {
-        forward::launch<C>(device, stream, out, lse, qkv, work, tokens, shape);
+        with_features(work.first_seen() != nullptr, shape.softcap > 0, [&]<class F>(F) {
+            forward::launch<C, F>(device, stream, out, lse, qkv, work, tokens, shape);
+        });
     });
 }
 

@@ -6,26 +6,22 @@
 #include <cstdint>
 
 #include "backend/backend.h"
+#include "backend/cuda/matmul/sm90/sizes.h"
 #include "backend/cuda/runtime/device.h"
 
-/// Matrix products with a gated unit in their epilogue, on Hopper.
+/// Matrix products with a gated unit in their epilogue, on Hopper. Columns are those of the unit's output. Addresses are 16-byte aligned,
+/// columns and inner are multiples of 8.
 namespace wishbone::cuda::sm90 {
-
-/// Numbers of rows, of columns of the unit's output, and of what is summed over. Addresses are 16-byte aligned, columns and inner
-/// are multiples of 8.
-struct GatedSize {
-    std::int64_t rows, columns, inner;
-};
 
 /// gate_up [rows, 2 · columns] = x [rows, inner] · w [2 · columns, inner]ᵀ, out [rows, columns] = activation(gate) · up. Either
 /// may be null.
 void gated_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, __nv_bfloat16* gate_up,
-                   const __nv_bfloat16* x, const __nv_bfloat16* w, GatedSize size, Activation activation);
+                   const __nv_bfloat16* x, const __nv_bfloat16* w, product::Size size, Activation activation);
 
 /// With d_out [rows, inner] · w [inner, columns] as the gradient of the unit's output: d_gate_up [rows, 2 · columns], which may be
 /// `gate_up`, and the output again.
 void gated_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_gate_up, __nv_bfloat16* out,
                     const __nv_bfloat16* d_out, const __nv_bfloat16* w, const __nv_bfloat16* gate_up,
-                    GatedSize size, Activation activation);
+                    product::Size size, Activation activation);
 
 }  // namespace wishbone::cuda::sm90

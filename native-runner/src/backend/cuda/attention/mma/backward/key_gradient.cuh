@@ -156,10 +156,10 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
             for (int b = 0; b < S::blocks; ++b) {
 #pragma unroll
                 for (int i = 0; i < 4; ++i) {
-                    if (Extended && a.extension.capped()) {
-                        const float tangent = a.extension.tangent(p[b][c][i]);
+                    if (Extended && a.extension.cap.capped()) {
+                        const float tangent = a.extension.cap.tangent(p[b][c][i]);
                         slope[Extended ? b : 0][Extended ? c : 0][i] = 1 - tangent * tangent;
-                        p[b][c][i] = a.extension.outward * tangent;
+                        p[b][c][i] = a.extension.cap.outward * tangent;
                     }
                     p[b][c][i] = exp2_fast(p[b][c][i] * a.scale_log2 - lse[i % 2]);
                     if (masked && (!key[2 * b + i / 2].visible(token[i % 2]) ||
@@ -180,7 +180,7 @@ __global__ void __launch_bounds__(KeySizes<head_dim>::threads, head_dim > 128 ? 
 #pragma unroll
                 for (int i = 0; i < 4; ++i) {
                     ds[b][c][i] = p[b][c][i] * (ds[b][c][i] - delta[i % 2]);
-                    if (Extended && a.extension.capped())
+                    if (Extended && a.extension.cap.capped())
                         ds[b][c][i] *= slope[Extended ? b : 0][Extended ? c : 0][i];
                 }
         }

@@ -142,10 +142,10 @@ __global__ void __launch_bounds__(QuerySizes<head_dim>::threads, 2) query_kernel
                     for (int i = 0; i < 4; ++i) {
                         const Statistics& row = statistics[2 * b + i / 2];
                         float slope = 1;
-                        if (Extended && a.extension.capped()) {
-                            const float tangent = a.extension.tangent(p[b][c][i]);
+                        if (Extended && a.extension.cap.capped()) {
+                            const float tangent = a.extension.cap.tangent(p[b][c][i]);
                             slope = 1 - tangent * tangent;
-                            p[b][c][i] = a.extension.outward * tangent;
+                            p[b][c][i] = a.extension.cap.outward * tangent;
                         }
                         float weight = exp2_fast(p[b][c][i] * a.scale_log2 - row.lse_log2);
                         if (masked && (!key[i % 2].visible(token[2 * b + i / 2]) ||

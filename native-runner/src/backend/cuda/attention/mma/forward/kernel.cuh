@@ -158,7 +158,7 @@ __global__ void __launch_bounds__(ForwardSizes<head_dim>::threads, 2)
         commit_copies();
         if (masked && seen == 0) return;
 
-        if (Extended && a.extension.capped()) cap_scores(scores, a.extension);
+        if (Extended && a.extension.cap.capped()) cap_scores(scores, a.extension.cap);
         if (masked) hide_invisible<Extended>(scores, tile_keys, token, oldest, lane);
         softmax_step<masked>(scores, out, largest, sum, a.scale_log2);
         multiply_add<Matrix, masked>(out, scores, value_lane, seen);

@@ -1,21 +1,20 @@
 #pragma once
 
-#include "backend/cuda/attention/mma/extension.cuh"
 #include "backend/cuda/attention/mma/key.cuh"
+#include "backend/cuda/attention/score_cap.cuh"
 
 namespace wishbone::cuda::mma {
 
 /// Scores, still to be scaled, become those of capped ones. `Blocks`, `Columns`: blocks of 16 rows and of 8
 /// keys.
 template <int Blocks, int Columns>
-__device__ __forceinline__ void cap_scores(float (&scores)[Blocks][Columns][4], const Extension& extension) {
+__device__ __forceinline__ void cap_scores(float (&scores)[Blocks][Columns][4], const ScoreCap& cap) {
 #pragma unroll
     for (int b = 0; b < Blocks; ++b)
 #pragma unroll
         for (int c = 0; c < Columns; ++c)
 #pragma unroll
-            for (int i = 0; i < 4; ++i)
-                scores[b][c][i] = extension.outward * extension.tangent(scores[b][c][i]);
+            for (int i = 0; i < 4; ++i) scores[b][c][i] = cap.outward * cap.tangent(scores[b][c][i]);
 }
 
 /// Scores of invisible pairs become -inf. `keys`: of the tile; `token`: of this lane's rows 16 b + 8 h, at [2

@@ -15,4 +15,9 @@ constexpr int query_rows(std::int64_t head_dim) { return head_dim == 64 ? 128 : 
 /// look at the machine code: ptxas 13.0 then puts dS into the registers that hold dO for all steps.
 constexpr int key_block(std::int64_t head_dim) { return head_dim == 64 ? 128 : 64; }
 
+/// Numbers of a row that the query pass leaves for the key pass: lse · log2(e), delta and, with a window, the
+/// first token that the row sees.
+template <bool Windowed>
+constexpr int row_statistics = Windowed ? 3 : 2;
+
 }  // namespace wishbone::cuda::sm90::backward

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "backend/attention_window.h"
 #include "core/error.h"
 
 namespace wishbone::cuda::sm90::backward {
@@ -38,15 +39,17 @@ void longest_first_at_the_end(std::vector<Item>& list, std::int32_t processors, 
 }
 
 struct Cutter {
-    std::span<const std::int32_t> until;
+    std::span<const std::int32_t> until, seen_until;
     std::int32_t query_tile, key_tile;
     std::vector<std::int32_t> run_end;  ///< of each token: where its run of equal `until` ends
     std::vector<char> cut_allowed;
     // Of each position in a group: least cost of the key tiles before it, and where the last of them begins.
     std::vector<std::int32_t> cost, from;
 
-    explicit Cutter(std::span<const std::int32_t> visible_until, std::int32_t query, std::int32_t key)
-        : until(visible_until), query_tile(query), key_tile(key) {
+    /// `seen`: of each key where the queries that see it end.
+    explicit Cutter(std::span<const std::int32_t> visible_until, std::span<const std::int32_t> seen,
+                    std::int32_t query, std::int32_t key)
+        : until(visible_until), seen_until(seen), query_tile(query), key_tile(key) {
         const std::size_t length = until.size();
         run_end.resize(length);
         cut_allowed.resize(length + 1);
@@ -72,8 +75,9 @@ struct Cutter {
             const std::int32_t limit = std::min(at + key_tile, end);
             std::int32_t last_until = 0;
             for (std::int32_t to = at; to < limit;) {
-                last_until = std::max(last_until, until[std::size_t(to)]);
                 to = std::min(run_end[std::size_t(to)], limit);
+                // Whoever sees a key of a run sees those behind it.
+                last_until = std::max(last_until, seen_until[std::size_t(to - 1)]);
                 if (to != limit && !cut_allowed[std::size_t(to)]) continue;
                 const std::int32_t total =
                     cost[std::size_t(at)] + tile_cost + tiles_seeing(begin, at, last_until);
@@ -95,13 +99,34 @@ struct Cutter {
 }  // namespace
 
 Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, const TileSizes& sizes,
-                 std::int32_t processors) {
+                 std::int32_t processors, std::span<const std::int32_t> first_seen) {
     Tiles out;
+    WindowedKeys windowed;
+    std::span<const std::int32_t> seen_until = visible_until, visible_by_all_until = visible_until;
+    if (!first_seen.empty()) {
+        windowed = windowed_keys(visible_until, first_seen);
+        out.visible_by_all_until = std::move(windowed.visible_by_all_until);
+        seen_until = windowed.seen_until;
+        visible_by_all_until = out.visible_by_all_until;
+    }
     const auto length = static_cast<std::int32_t>(visible_until.size());
     const auto last_until = [&](std::int32_t begin, std::int32_t end) {
-        return *std::max_element(visible_until.begin() + begin, visible_until.begin() + end);
+        return *std::max_element(seen_until.begin() + begin, seen_until.begin() + end);
     };
-    Cutter cutter(visible_until, sizes.query_tile, sizes.key_tile);
+    Cutter cutter(visible_until, seen_until, sizes.query_tile, sizes.key_tile);
+    // How many key blocks from `first_key_block` on lie before the window of every query of `count` tiles.
+    const auto unseen_key_blocks = [&](std::int32_t first_tile, std::int32_t count,
+                                       std::int32_t first_key_block) {
+        if (first_seen.empty()) return 0;
+        const std::int32_t oldest =
+            *std::min_element(first_seen.begin() + out.queries[std::size_t(first_tile)].begin,
+                              first_seen.begin() + out.queries[std::size_t(first_tile + count - 1)].end);
+        const auto from = out.key_blocks.begin() + first_key_block;
+        return static_cast<std::int32_t>(
+            std::partition_point(from, out.key_blocks.end(),
+                                 [&](const Tiles::KeyBlock& block) { return block.end <= oldest; }) -
+            from);
+    };
     struct Group {
         std::vector<Tiles::Item> items;    ///< for KV head 0
         std::vector<std::int32_t> blocks;  ///< query blocks
@@ -149,11 +174,12 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
             sum += list.back().tiles + tile_cost;
             for (std::int32_t k = from; k < to; k += sizes.key_block) {
                 const std::int32_t stop = std::min(k + sizes.key_block, to);
-                const auto [least, greatest] =
-                    std::minmax_element(visible_until.begin() + k, visible_until.begin() + stop);
-                out.key_blocks.push_back({k, stop, *least, *greatest});
+                const std::int32_t least =
+                    *std::min_element(visible_by_all_until.begin() + k, visible_by_all_until.begin() + stop);
+                const std::int32_t greatest = last_until(k, stop);
+                out.key_blocks.push_back({k, stop, least, greatest});
                 ++steps[std::size_t((k - begin) / block_tokens)];
-                --steps[std::size_t((*greatest - begin + block_tokens - 1) / block_tokens)];
+                --steps[std::size_t((greatest - begin + block_tokens - 1) / block_tokens)];
             }
         }
         std::stable_sort(list.begin(), list.end(),
@@ -168,8 +194,10 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
             seen += steps[std::size_t(tile / sizes.block_tiles)];
             block_steps.push_back(seen);
             group.blocks.push_back(static_cast<std::int32_t>(out.query_blocks.size()));
+            const std::int32_t count = std::min(sizes.block_tiles, tiles - tile);
+            const std::int32_t unseen = unseen_key_blocks(first_tile + tile, count, first_key_block);
             out.query_blocks.push_back(
-                {first_tile + tile, std::min(sizes.block_tiles, tiles - tile), first_key_block, key_blocks});
+                {first_tile + tile, count, first_key_block + unseen, key_blocks - unseen});
         }
         begin = end;
     }

@@ -12,7 +12,8 @@ namespace wishbone::cuda::sm90::backward {
 /// Consecutive trees form groups (one tree, or several small ones). Each group has its own grid of query
 /// tiles, which starts at its first token. Key tiles start anywhere in a group: they follow the segments
 /// where that saves work. A key tile is seen by the query tiles from its own first token up to the last token
-/// that sees any of its keys, all of them in one group.
+/// that sees any of its keys, all of them in one group. A sliding window makes fewer see them, and a query tile
+/// see fewer.
 struct Tiles {
     /// Tokens [begin, end) of one query tile.
     struct Query {
@@ -24,14 +25,18 @@ struct Tiles {
         std::int32_t key_begin, key_end;  ///< tokens, at most `key_tile` of them
         std::int32_t query_begin;         ///< first token of the first query tile that sees it
         std::int32_t first_tile, tiles;   ///< the query tiles that see it
-        std::int32_t last_until[2];  ///< of either half of the tile: largest visible_until, 0 without keys
+        std::int32_t
+            last_until[2];  ///< of either half of the tile: tokens from here on see none of its keys;
+                            ///< 0 without keys
     };
     /// Keys of a step of the query pass, all of one key tile.
     struct KeyBlock {
         std::int32_t begin, end;
-        std::int32_t least_until, last_until;
+        std::int32_t least_until;  ///< tokens before it see all of the keys that are not behind them
+        std::int32_t last_until;   ///< tokens from here on see none
     };
-    /// Query tiles a thread block of the query pass works on together, and the key blocks of their group.
+    /// Query tiles a thread block of the query pass works on together, and the key blocks of their group, without
+    /// those before the window of each.
     struct QueryBlock {
         std::int32_t first_tile, tiles;
         std::int32_t first_key_block, key_blocks;
@@ -46,6 +51,8 @@ struct Tiles {
     std::vector<KeyBlock> key_blocks;
     std::vector<QueryBlock> query_blocks;
     std::vector<QueryItem> query_items;  ///< in the order to start them
+    /// Of each key, with a window: the tokens from it to here all see it. Empty without one.
+    std::vector<std::int32_t> visible_by_all_until;
 };
 
 struct TileSizes {
@@ -56,8 +63,9 @@ struct TileSizes {
 };
 
 /// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
-/// Throws Error(internal) where that does not hold. `processors`: how many items run at a time.
+/// Throws Error(internal) where that does not hold. `processors`: how many items run at a time. `first_seen`:
+/// of each token the first it sees (backend/attention_window.h), for prefix trees alone; empty without a window.
 Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, const TileSizes& sizes,
-                 std::int32_t processors);
+                 std::int32_t processors, std::span<const std::int32_t> first_seen = {});
 
 }  // namespace wishbone::cuda::sm90::backward

@@ -5,8 +5,8 @@
 namespace wishbone::cuda::sm90::backward {
 
 Work::Work(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
-           AttentionShape shape)
-    : arrays_(stream) {
+           std::span<const std::int32_t> first_seen, AttentionShape shape)
+    : arrays_(stream), windowed_(!first_seen.empty()) {
     const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
     const int rows = query_rows(shape.head_dim);
     const Tiles tiles = make_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads),
@@ -14,7 +14,7 @@ Work::Work(const Device& device, cudaStream_t stream, std::span<const std::int32
                                     .key_tile = key_tile,
                                     .key_block = key_block(shape.head_dim),
                                     .block_tiles = block_rows / rows},
-                                   device.multiprocessors);
+                                   device.multiprocessors, first_seen);
     query_tiles_ = static_cast<std::int32_t>(tiles.queries.size());
     items_ = static_cast<std::int32_t>(tiles.items.size());
     query_items_ = static_cast<std::int32_t>(tiles.query_items.size());
@@ -25,6 +25,10 @@ Work::Work(const Device& device, cudaStream_t stream, std::span<const std::int32
     query_block_list_ = arrays_.add(tiles.query_blocks);
     query_item_list_ = arrays_.add(tiles.query_items);
     until_ = arrays_.add(visible_until);
+    if (windowed_) {
+        by_all_until_ = arrays_.add(tiles.visible_by_all_until);
+        first_seen_ = arrays_.add(first_seen);
+    }
     arrays_.upload();
 }
 

@@ -16,15 +16,25 @@ namespace wishbone::cuda::sm90::backward {
 /// where the memory is also freed again.
 class Work {
   public:
-    /// Throws Error(out_of_memory), and Error(internal) where `visible_until` is no mask.
+    /// `first_seen` as make_tiles has it. Throws Error(out_of_memory), and Error(internal) where `visible_until`
+    /// is no mask.
     Work(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
-         AttentionShape shape);
+         std::span<const std::int32_t> first_seen, AttentionShape shape);
 
     std::int32_t query_tiles() const { return query_tiles_; }
     std::int32_t items() const { return items_; }
     std::int32_t query_items() const { return query_items_; }
+    bool windowed() const { return windowed_; }
     // In device memory:
     const std::int32_t* visible_until() const { return arrays_.at<std::int32_t>(until_); }  ///< [T]
+    /// As in Tiles, [T]; null without a window.
+    const std::int32_t* visible_by_all_until() const {
+        return windowed_ ? arrays_.at<std::int32_t>(by_all_until_) : nullptr;
+    }
+    /// [T]; null without a window.
+    const std::int32_t* first_seen() const {
+        return windowed_ ? arrays_.at<std::int32_t>(first_seen_) : nullptr;
+    }
     const Tiles::Query* query_list() const { return arrays_.at<Tiles::Query>(query_list_); }
     const Tiles::Item* item_list() const { return arrays_.at<Tiles::Item>(item_list_); }
     const Tiles::KeyBlock* key_block_list() const { return arrays_.at<Tiles::KeyBlock>(key_block_list_); }
@@ -36,8 +46,9 @@ class Work {
   private:
     DeviceArrays arrays_;
     std::int32_t query_tiles_ = 0, items_ = 0, query_items_ = 0;
-    std::size_t until_ = 0, query_list_ = 0, item_list_ = 0, key_block_list_ = 0, query_block_list_ = 0,
-                query_item_list_ = 0;
+    bool windowed_ = false;
+    std::size_t until_ = 0, by_all_until_ = 0, first_seen_ = 0, query_list_ = 0, item_list_ = 0,
+                key_block_list_ = 0, query_block_list_ = 0, query_item_list_ = 0;
 };
 
 }  // namespace wishbone::cuda::sm90::backward

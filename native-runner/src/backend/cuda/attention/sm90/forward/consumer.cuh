@@ -15,8 +15,8 @@ namespace wishbone::cuda::sm90::forward {
 
 constexpr int first_turn = 1;  ///< named barriers of the warpgroups' turns
 
-/// One warpgroup, which computes 64 rows of every item.
-template <class C>
+/// One warpgroup, which computes 64 rows of every item. `F`: its Features.
+template <class C, class F>
 struct Consumer {
     static constexpr int D = C::D, N = C::N;
 
@@ -89,7 +89,8 @@ struct Consumer {
             wgmma_hold(s);
             before = softmax;
             if (fresh) softmax = Softmax{};
-            hide_invisible<C>(s, slots, shared.until(keys.stage), query0, query1);
+            if constexpr (F::Capped) p.cap.apply(s);
+            hide_invisible<C, F::Windowed>(s, slots, shared.until(keys.stage), query0, query1, p.first_seen);
             warp_arrive(shared.key_empty(keys.stage));
             keys.next();
             softmax.template step<C::Lazy>(s, shrink, p.scale_log2);

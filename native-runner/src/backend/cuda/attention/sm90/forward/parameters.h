@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "backend/cuda/attention/score_cap.cuh"
 #include "backend/cuda/attention/sm90/forward/tiles.h"
 
 namespace wishbone::cuda::sm90::forward {
@@ -18,6 +19,8 @@ struct Parameters {
     std::int64_t tokens;
     std::int32_t until_stride, item_count, query_heads, kv_heads, group, tile_tokens;
     float scale, scale_log2;
+    ScoreCap cap;
+    const std::int32_t* first_seen;  ///< null without a window
 };
 
 }  // namespace wishbone::cuda::sm90::forward

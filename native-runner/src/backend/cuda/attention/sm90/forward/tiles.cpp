@@ -28,9 +28,10 @@ struct Tile {
 
 class Cutter {
   public:
-    Cutter(std::span<const std::int32_t> visible_until, std::int32_t query_tile, std::int32_t slots_per_tile,
-           std::vector<std::int32_t>& slots)
+    Cutter(std::span<const std::int32_t> visible_until, std::span<const std::int32_t> first_seen,
+           std::int32_t query_tile, std::int32_t slots_per_tile, std::vector<std::int32_t>& slots)
         : until_(visible_until),
+          first_seen_(first_seen),
           length_(static_cast<std::int32_t>(visible_until.size())),
           query_tile_(query_tile),
           slots_per_tile_(slots_per_tile),
@@ -50,8 +51,10 @@ class Cutter {
         std::int32_t tree_end = 0, tree = -1;
         for (std::int32_t begin = 0; begin < length_;) {
             if (begin >= tree_end) tree_end = end_of_tree(begin), ++tree;
-            gather(begin);
             std::int32_t end = std::min(begin + query_tile_, length_);
+            // The next tree sees no key before the tile: where the tile ends then makes no difference here.
+            find_oldest(begin, end);
+            gather(begin, end);
             // A tile that would need one more key tile for the sake of the next tree leaves that tree alone.
             if (tree_end < end && tree_end - begin >= query_tile_ / 4 &&
                 key_tiles(slots_of(begin, end)) > key_tiles(slots_of(begin, tree_end)))
@@ -98,17 +101,31 @@ class Cutter {
         return end;
     }
 
+    /// Prefix minima of the first tokens that the queries from `begin` on see.
+    void find_oldest(std::int32_t begin, std::int32_t end) {
+        if (first_seen_.empty()) return;
+        oldest_.clear();
+        for (std::int32_t q = begin, least = begin; q < end; ++q)
+            oldest_.push_back(least = std::min(least, first_seen_[static_cast<std::size_t>(q)]));
+    }
+    /// The first key that any query of the tile which sees a run, window or no window, sees through the window.
+    std::int32_t oldest_of(const Run& run, std::int32_t begin, std::int32_t end) const {
+        if (oldest_.empty()) return 0;
+        return oldest_[static_cast<std::size_t>(std::min(run.until, end) - begin - 1)];
+    }
+
     /// Slots for the keys before `begin` that it sees. Runs that only a mask of no tree leaves among the open
     /// ones cost time; the element mask hides them.
-    void gather(std::int32_t begin) {
+    void gather(std::int32_t begin, std::int32_t end) {
         while (!open_.empty() && open_.back().until <= begin) open_.pop_back();
         gathered_.clear();
-        std::int32_t covered = 0;
+        std::int32_t covered = oldest_.empty() ? 0 : oldest_.back();
         for (auto run = open_.begin(); run != open_.end(); ++run) {
             if (run->end <= covered)
                 run = std::partition_point(run, open_.end(), [&](const Run& r) { return r.end <= covered; });
             if (run == open_.end()) break;
-            for (std::int32_t k = std::max(run->begin, covered); k < run->end; k = covered) {
+            const std::int32_t first = std::max(run->begin, oldest_of(*run, begin, end));
+            for (std::int32_t k = std::max(first, covered); k < run->end; k = covered) {
                 gathered_.push_back(k);
                 covered = gathered_.back() + slot_keys;
             }
@@ -126,15 +143,20 @@ class Cutter {
         for (std::int32_t k = std::max(begin, covered()); k < end; k = covered()) gathered_.push_back(k);
     }
 
-    /// Whether every query of [begin, end) sees every key of the slot.
-    bool sees_all(std::int32_t begin, std::int32_t end, std::int32_t slot) const {
-        return slot + slot_keys - 1 <= begin && least_[static_cast<std::size_t>(slot)] >= end;
+    /// Whether every query of [begin, end) sees every key of the slot. `newest`: the last of the first tokens
+    /// that these queries see.
+    bool sees_all(std::int32_t begin, std::int32_t end, std::int32_t newest, std::int32_t slot) const {
+        return newest <= slot && slot + slot_keys - 1 <= begin &&
+               least_[static_cast<std::size_t>(slot)] >= end;
     }
 
     /// Writes the gathered slots as key tiles, the highest first; returns how many key tiles.
     std::int32_t emit(std::int32_t begin, std::int32_t end) {
         first_ = static_cast<std::int32_t>(slots_.size());
         const auto count = static_cast<std::int32_t>(gathered_.size());
+        const std::int32_t newest =
+            first_seen_.empty() ? 0
+                                : *std::max_element(first_seen_.begin() + begin, first_seen_.begin() + end);
         for (std::int32_t tile_end = count; tile_end > 0;) {
             // The first tile takes what does not fill a tile.
             const std::int32_t size =
@@ -144,7 +166,7 @@ class Cutter {
             for (std::int32_t i = 1; i < size; ++i)
                 contiguous = contiguous && slot[i] == slot[0] + i * slot_keys;
             for (std::int32_t i = 0; i < slots_per_tile_; ++i) {
-                const bool full = i < size && sees_all(begin, end, slot[i]);
+                const bool full = i < size && sees_all(begin, end, newest, slot[i]);
                 slots_.push_back(4 * (i < size ? slot[i] : Tiles::no_key) + (full ? 0 : Tiles::masked) +
                                  (i == 0 && contiguous ? Tiles::contiguous : 0));
             }
@@ -153,12 +175,13 @@ class Cutter {
         return key_tiles(count);
     }
 
-    std::span<const std::int32_t> until_;
+    std::span<const std::int32_t> until_, first_seen_;
     std::int32_t length_, query_tile_, slots_per_tile_;
     std::vector<std::int32_t>& slots_;
     std::int32_t first_ = 0;
     std::vector<std::int32_t> least_;     ///< of the 32 keys from each on
     std::vector<Run> open_;               ///< runs that some query still to come sees, ascending
+    std::vector<std::int32_t> oldest_;    ///< of the queries of the current tile; empty without a window
     std::vector<std::int32_t> gathered_;  ///< slots of the current query tile, ascending
 };
 
@@ -171,9 +194,9 @@ std::int64_t Tiles::steps() const {
 }
 
 Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, std::int32_t query_tile,
-                 std::int32_t slots_per_tile) {
+                 std::int32_t slots_per_tile, std::span<const std::int32_t> first_seen) {
     Tiles out{.query_tile = query_tile, .slots_per_tile = slots_per_tile, .items = {}, .slots = {}};
-    std::vector<Tile> tiles = Cutter(visible_until, query_tile, slots_per_tile, out.slots).cut();
+    std::vector<Tile> tiles = Cutter(visible_until, first_seen, query_tile, slots_per_tile, out.slots).cut();
     if (tiles.empty()) return out;
 
     // Tiles of one tree and head run at about the same time, so that its keys and values stay in the L2

@@ -11,7 +11,8 @@ namespace wishbone::cuda::sm90::forward {
 /// A query tile is a run of tokens; it may end early where its tree does. Keys have no grid: the keys a query
 /// tile sees are gathered, from the first on, into slots of `slot_keys` consecutive tokens that start
 /// wherever the next visible key is. So branches that no query of the tile sees cost nothing, and no key is
-/// in two slots. Slots are put together to key tiles; the first key tile of a list takes the odd slots and
+/// in two slots. With a sliding window those before the oldest key that any query of the tile sees cost nothing
+/// either. Slots are put together to key tiles; the first key tile of a list takes the odd slots and
 /// the highest tokens, those that follow are complete.
 struct Tiles {
     static constexpr std::int32_t slot_keys = 32;
@@ -42,9 +43,10 @@ struct Tiles {
 };
 
 /// `visible_until`: k visible to q exactly when k <= q < visible_until[k], with k < visible_until[k] <= T.
-/// Any such mask gives right tiles; those of trees laid out depth-first give few. Throws Error(internal)
-/// where the bounds do not hold.
+/// Any such mask gives right tiles; those of trees laid out depth-first give few. `first_seen`: of each token
+/// the first it sees (backend/attention_window.h), for prefix trees alone; empty without a window. Throws
+/// Error(internal) where the bounds do not hold.
 Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_heads, std::int32_t query_tile,
-                 std::int32_t slots_per_tile);
+                 std::int32_t slots_per_tile, std::span<const std::int32_t> first_seen = {});
 
 }  // namespace wishbone::cuda::sm90::forward

@@ -24,14 +24,16 @@ struct ShiftedCopies {
 
 }  // namespace
 
-Work::Work(cudaStream_t stream, std::span<const std::int32_t> visible_until, AttentionShape shape)
-    : arrays_(stream) {
+Work::Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+           std::span<const std::int32_t> first_seen, AttentionShape shape)
+    : arrays_(stream), windowed_(!first_seen.empty()) {
     require(has_config(shape.head_dim), "prepare_mask");
     const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
     Tiles tiles;
     with_config(shape.head_dim, [&]<class C>(C) {
         query_tile_ = C::Rows / group;
-        tiles = make_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads), query_tile_, C::Slots);
+        tiles = make_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads), query_tile_, C::Slots,
+                           first_seen);
     });
     item_count_ = static_cast<std::int32_t>(tiles.items.size());
     if (item_count_ == 0) return;
@@ -41,6 +43,11 @@ Work::Work(cudaStream_t stream, std::span<const std::int32_t> visible_until, Att
     items_ = arrays_.add(tiles.items);
     slots_ = arrays_.add(tiles.slots);
     visible_until_ = arrays_.add(until.words);
+    if (windowed_) {
+        std::vector<std::int32_t> seen(first_seen.begin(), first_seen.end());
+        seen.resize(seen.size() + static_cast<std::size_t>(query_tile_) + 1);
+        first_seen_ = arrays_.add(seen);
+    }
     counters_ = arrays_.reserve(2 * sizeof(std::int32_t));
     arrays_.upload();
 }

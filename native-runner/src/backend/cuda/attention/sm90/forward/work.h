@@ -16,8 +16,10 @@ namespace wishbone::cuda::sm90::forward {
 /// out.
 class Work {
   public:
-    /// Throws Error(out_of_memory), and Error(internal) where `visible_until` is no mask.
-    Work(cudaStream_t stream, std::span<const std::int32_t> visible_until, AttentionShape shape);
+    /// `first_seen` as make_tiles has it. Throws Error(out_of_memory), and Error(internal) where `visible_until`
+    /// is no mask.
+    Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+         std::span<const std::int32_t> first_seen, AttentionShape shape);
 
     std::int32_t query_tile() const { return query_tile_; }  ///< tokens
     std::int32_t item_count() const { return item_count_; }
@@ -29,12 +31,18 @@ class Work {
     /// Four copies of visible_until; the one s · until_stride() on begins with token s (0 to 3), so that each
     /// slot begins at a multiple of 16 bytes in one of them. Zeros are behind.
     const std::int32_t* visible_until() const { return arrays_.at<std::int32_t>(visible_until_); }
+    /// The first token that each sees, with zeros behind for the rows of a tile that are none; null without a
+    /// window.
+    const std::int32_t* first_seen() const {
+        return windowed_ ? arrays_.at<std::int32_t>(first_seen_) : nullptr;
+    }
     std::int32_t* counters() const { return arrays_.at<std::int32_t>(counters_); }  ///< zero between calls
 
   private:
     DeviceArrays arrays_;
     std::int32_t query_tile_ = 0, item_count_ = 0, until_stride_ = 0;
-    std::size_t items_ = 0, slots_ = 0, visible_until_ = 0, counters_ = 0;
+    bool windowed_ = false;
+    std::size_t items_ = 0, slots_ = 0, visible_until_ = 0, first_seen_ = 0, counters_ = 0;
 };
 
 }  // namespace wishbone::cuda::sm90::forward

@@ -6,6 +6,7 @@
 #include "backend/cuda/attention/sm90/backward/key_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/parameters.h"
 #include "backend/cuda/attention/sm90/backward/products.cuh"
+#include "backend/cuda/attention/sm90/backward/rotation.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
 #include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -15,8 +16,9 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// One of the two warpgroups that compute dK and dV, each of 64 keys of every item.
-template <class Pipeline>
+/// One of the two warpgroups that compute dK and dV, each of 64 keys of every item. `F`: Features
+/// of the kernel.
+template <class Pipeline, class F>
 struct KeyConsumer {
     static constexpr int D = Pipeline::D, M = Pipeline::M;
 
@@ -32,29 +34,37 @@ struct KeyConsumer {
                               descriptor(right + k / 4 * M * 128 + k % 4 * 32, 0, 1024), k > 0);
     }
 
-    /// Scores to probabilities, given the rows' log-sum-exp in base 2.
+    /// Scores to probabilities, given the rows' log-sum-exp in base 2. `weight`, of capped scores: the
+    /// probabilities times the slope of the cap.
     __device__ __forceinline__ void probabilities(std::uint32_t (&probability)[M / 4],
+                                                  std::uint32_t (&weight)[F::Capped ? M / 4 : 1],
                                                   const float (&s)[M / 2], const float* lse_log2,
                                                   int c) const {
 #pragma unroll
         for (int i = 0; i < M / 8; ++i) {
             const float2 lse = *reinterpret_cast<const float2*>(lse_log2 + 8 * i + 2 * c);
-            probability[2 * i] = pack(exp2_fast(s[4 * i] * p.scale_log2 - lse.x),
-                                      exp2_fast(s[4 * i + 1] * p.scale_log2 - lse.y));
-            probability[2 * i + 1] = pack(exp2_fast(s[4 * i + 2] * p.scale_log2 - lse.x),
-                                          exp2_fast(s[4 * i + 3] * p.scale_log2 - lse.y));
+#pragma unroll
+            for (int h = 0; h < 2; ++h) {
+                const float left = s[4 * i + 2 * h], right = s[4 * i + 2 * h + 1];
+                const float first = exp2_fast(left * p.scale_log2 - lse.x),
+                            second = exp2_fast(right * p.scale_log2 - lse.y);
+                probability[2 * i + h] = pack(first, second);
+                if constexpr (F::Capped)
+                    weight[2 * i + h] = pack(first * p.cap.slope(left), second * p.cap.slope(right));
+            }
         }
     }
 
-    /// dS = P (dP - delta), from the rounded probabilities: that leaves the registers of the exact ones free.
+    /// dS = weight (dP - delta), where the weights are the probabilities, times the slope of capped scores. From
+    /// the rounded ones: that leaves the registers of the exact ones free.
     __device__ __forceinline__ void score_gradient(std::uint32_t (&ds)[M / 4],
-                                                   const std::uint32_t (&probability)[M / 4],
+                                                   const std::uint32_t (&weight)[M / 4],
                                                    const float (&dp)[M / 2], const float* deltas,
                                                    int c) const {
 #pragma unroll
         for (int i = 0; i < M / 8; ++i) {
             const float2 delta = *reinterpret_cast<const float2*>(deltas + 8 * i + 2 * c);
-            const std::uint32_t upper = probability[2 * i], lower = probability[2 * i + 1];
+            const std::uint32_t upper = weight[2 * i], lower = weight[2 * i + 1];
             ds[2 * i] =
                 pack(low_half(upper) * (dp[4 * i] - delta.x), high_half(upper) * (dp[4 * i + 1] - delta.y));
             ds[2 * i + 1] = pack(low_half(lower) * (dp[4 * i + 2] - delta.x),
@@ -62,14 +72,21 @@ struct KeyConsumer {
         }
     }
 
-    __device__ __forceinline__ void store(const ThreadKeys& keys, int kv_head, int key_end,
-                                          const float (&dk)[D / 2], const float (&dv)[D / 2]) const {
+    /// `position`: of the thread's two keys.
+    __device__ __forceinline__ void store(const ThreadKeys<F::Windowed>& keys, int kv_head, int key_end,
+                                          const int (&position)[2], float (&dk)[D / 2],
+                                          const float (&dv)[D / 2]) const {
         const std::int64_t stride = std::int64_t(p.query_heads + 2 * p.kv_heads) * D;
         __nv_bfloat16* const to = p.d_qkv + keys.key0 * stride + (p.query_heads + kv_head) * D;
-        store_row(to, keys.key0 < key_end, dk, 0, p.scale);
-        store_row(to + 8 * stride, keys.key1 < key_end, dk, 1, p.scale);
-        store_row(to + p.kv_heads * D, keys.key0 < key_end, dv, 0, 1.0f);
-        store_row(to + p.kv_heads * D + 8 * stride, keys.key1 < key_end, dv, 1, 1.0f);
+        const bool valid[2] = {keys.key0 < key_end, keys.key1 < key_end};
+        const RowAngles<D> angles[2] = {{p.rotation, position[0]}, {p.rotation, position[1]}};
+        store_row(to + p.kv_heads * D, valid[0], dv, 0, 1.0f);
+        store_row(to + p.kv_heads * D + 8 * stride, valid[1], dv, 1, 1.0f);
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+            turn_back<D / 16>(dk, h, angles[h], p.rotation.groups);
+            store_row(to + 8 * h * stride, valid[h], dk, h, p.scale);
+        }
     }
 
     __device__ __forceinline__ void run() const {
@@ -98,7 +115,9 @@ struct KeyConsumer {
             const int kv_head = item.kv_head;
             if (kv_head < 0) return;
             const int key_end = item.key_end, tiles = item.tiles;
-            const ThreadKeys keys(p.until, item, key_end, row, half * 64 + warp * 16);
+            const ThreadKeys<F::Windowed> keys(p, item, key_end, row, half * 64 + warp * 16);
+            const int position[2] = {position_of(p.rotation, keys.key0, keys.key0 < key_end),
+                                     position_of(p.rotation, keys.key1, keys.key1 < key_end)};
             const TilesInSight in_sight(item, half, p.tile_tokens);
             int first = item.query_begin + (in_sight.end - 1) * p.tile_tokens;
             pass(tiles - in_sight.end);
@@ -128,9 +147,10 @@ struct KeyConsumer {
 
                 wgmma_wait<1>();
                 wgmma_hold(s);
-                keys.hide_invisible(s, first, c, p);
-                std::uint32_t probability[M / 4];
-                probabilities(probability, s, stats, c);
+                if constexpr (F::Capped) p.cap.apply(s);
+                keys.hide_invisible(s, first, reinterpret_cast<const int*>(stats + 2 * M), c, p);
+                std::uint32_t probability[M / 4], weight[F::Capped ? M / 4 : 1];
+                probabilities(probability, weight, s, stats, c);
                 wgmma_fence();
                 multiply_add<D, M>(dv, probability, d_out);
                 wgmma_commit();
@@ -138,7 +158,10 @@ struct KeyConsumer {
                 wgmma_wait<1>();
                 wgmma_hold(dp);
                 std::uint32_t ds[M / 4];
-                score_gradient(ds, probability, dp, stats + M, c);
+                if constexpr (F::Capped)
+                    score_gradient(ds, weight, dp, stats + M, c);
+                else
+                    score_gradient(ds, probability, dp, stats + M, c);
                 wgmma_fence();
                 multiply_add<D, M>(dk, ds, query);
                 wgmma_commit();
@@ -151,7 +174,7 @@ struct KeyConsumer {
             warp_arrive(shared.key_empty());
             wgmma_hold(dk);
             wgmma_hold(dv);
-            store(keys, kv_head, key_end, dk, dv);
+            store(keys, kv_head, key_end, position, dk, dv);
             pass(in_sight.begin);
         }
     }

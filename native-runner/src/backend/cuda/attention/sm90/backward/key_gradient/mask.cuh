@@ -7,25 +7,30 @@
 namespace wishbone::cuda::sm90::backward {
 
 /// This thread's two keys of an item, 8 apart, and which queries see them.
+template <bool Windowed>
 struct ThreadKeys {
     int key0, key1, until0, until1;
     /// A query tile that lies in [all_from, all_until) sees all keys of this warp.
     int all_from, all_until;
 
     /// `row`: of key0 in the tile; `warp_row`: of the warp's first key.
-    __device__ __forceinline__ ThreadKeys(const std::int32_t* until, const Tiles::Item& item, int key_end,
-                                          int row, int warp_row)
+    __device__ __forceinline__ ThreadKeys(const Parameters& p, const Tiles::Item& item, int key_end, int row,
+                                          int warp_row)
         : key0(item.key_begin + row), key1(key0 + 8) {
-        until0 = key0 < key_end ? until[key0] : key0;
-        until1 = key1 < key_end ? until[key1] : key1;
+        until0 = key0 < key_end ? p.until[key0] : key0;
+        until1 = key1 < key_end ? p.until[key1] : key1;
         all_from = item.key_begin + warp_row + 15;
-        all_until = __reduce_min_sync(0xffffffffu, min(until0, until1));
+        int all = min(until0, until1);
+        if constexpr (Windowed)
+            all = min(key0 < key_end ? p.visible_by_all_until[key0] : key0,
+                      key1 < key_end ? p.visible_by_all_until[key1] : key1);
+        all_until = __reduce_min_sync(0xffffffffu, all);
     }
 
     /// Scores of invisible pairs become -inf: s[4i + 2h + e] is that of key h with row 8i + 2c + e of the
-    /// query tile that begins with token `first`.
+    /// query tile that begins with token `first`. `first_seen`: of the rows, with a window.
     template <int Size>
-    __device__ __forceinline__ void hide_invisible(float (&s)[Size], int first, int c,
+    __device__ __forceinline__ void hide_invisible(float (&s)[Size], int first, const int* first_seen, int c,
                                                    const Parameters& p) const {
         if (first < all_from || first + p.tile_tokens > all_until) {
             // Rows of a query tile are token-major, so those that see a key are contiguous.
@@ -40,6 +45,11 @@ struct ThreadKeys {
                 for (int e = 0; e < 2; ++e) {
                     if (unsigned(at0 + 8 * i + e) >= length0) s[4 * i + e] = -INFINITY;
                     if (unsigned(at1 + 8 * i + e) >= length1) s[4 * i + 2 + e] = -INFINITY;
+                    if constexpr (Windowed) {
+                        const int seen = first_seen[8 * i + 2 * c + e];
+                        if (key0 < seen) s[4 * i + e] = -INFINITY;
+                        if (key1 < seen) s[4 * i + 2 + e] = -INFINITY;
+                    }
                 }
         }
     }

@@ -11,13 +11,15 @@ namespace wishbone::cuda::sm90::backward {
 
 /// Shared memory of key_gradient_kernel: one item's keys and values, a ring of query tiles with their
 /// statistics, and the barriers by which they are handed over (full) and back (empty). D: head size; M: rows
-/// of a query tile.
-template <int D_, int M_, int Stages_>
+/// of a query tile; `RowStatistics`: numbers kept of each.
+template <int D_, int M_, int Stages_, int RowStatistics>
 struct KeyPipeline {
     static constexpr int D = D_, M = M_, Stages = Stages_;
     static constexpr int key_bytes = key_tile * D * 2;
     static constexpr int row_bytes = M * D * 2;
-    static constexpr int stat_bytes = 2 * M * 4;
+    static constexpr int stat_words = RowStatistics * M;
+    static constexpr int stat_box = stat_words <= 256 ? stat_words : M;  ///< of a load: 256 at most
+    static constexpr int stat_bytes = stat_words * 4;
 
     // Offsets.
     static constexpr int key_at = 0;
@@ -41,7 +43,7 @@ struct KeyPipeline {
 
     __device__ std::uint32_t query(int stage) const { return base + query_at + stage * row_bytes; }
     __device__ std::uint32_t d_out(int stage) const { return base + d_out_at + stage * row_bytes; }
-    /// lse · log2(e) of the M rows of a stage, then delta of them.
+    /// lse · log2(e) of the M rows of a stage, then delta of them, then what they see first.
     __device__ const float* stats(int stage) const {
         return reinterpret_cast<const float*>(shared + stats_at + stage * stat_bytes);
     }

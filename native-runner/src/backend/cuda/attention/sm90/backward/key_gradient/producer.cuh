@@ -34,7 +34,7 @@ struct KeyProducer {
             }
             const Tiles::Item item = p.items[index];
             const int head = item.kv_head * p.group;
-            const int stats = (item.kv_head * p.query_tiles + item.first_tile) * 2 * M;
+            const int stats = (item.kv_head * p.query_tiles + item.first_tile) * Pipeline::stat_words;
             for (int j = 0; j < item.tiles; ++j) {
                 // From the last tile down: all items of a segment and those above it start at the same one.
                 const int tile = item.tiles - 1 - j, token = item.query_begin + tile * p.tile_tokens;
@@ -44,8 +44,11 @@ struct KeyProducer {
                 for (int d = 0; d < D; d += swizzle_width)
                     tma_load_3d(shared.query(rows.stage) + d * M * 2, &query_map,
                                 shared.query_full(rows.stage), d, head, token);
-                tma_load_1d(shared.base + Pipeline::stats_at + rows.stage * Pipeline::stat_bytes, &stats_map,
-                            shared.query_full(rows.stage), stats + tile * 2 * M);
+#pragma unroll
+                for (int i = 0; i < Pipeline::stat_words; i += Pipeline::stat_box)
+                    tma_load_1d(shared.base + Pipeline::stats_at + rows.stage * Pipeline::stat_bytes + i * 4,
+                                &stats_map, shared.query_full(rows.stage),
+                                stats + tile * Pipeline::stat_words + i);
                 if (j == 0) {
                     // The first queries of an item are loaded while the keys of the one before are in use.
                     mbarrier_wait(shared.key_empty(), (n & 1) ^ 1);

@@ -8,6 +8,7 @@
 #include "backend/cuda/attention/sm90/backward/query_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/query_gradient/statistics.cuh"
 #include "backend/cuda/attention/sm90/backward/query_rows.cuh"
+#include "backend/cuda/attention/sm90/backward/rotation.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
 #include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -18,8 +19,8 @@
 namespace wishbone::cuda::sm90::backward {
 
 /// One of the two warpgroups that compute dQ, each of 64 rows of every block. The queries are the rows of the
-/// products here, and stay in registers.
-template <class Pipeline>
+/// products here, and stay in registers. `F`: Features of the kernel.
+template <class Pipeline, class F>
 struct QueryConsumer {
     static constexpr int D = Pipeline::D, M = Pipeline::M, N = Pipeline::N;
 
@@ -36,12 +37,15 @@ struct QueryConsumer {
     }
 
     __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row,
-                                          const float (&dq)[D / 2]) const {
+                                          const int (&position)[2], float (&dq)[D / 2]) const {
         const int heads = p.query_heads + 2 * p.kv_heads, head = kv_head * p.group;
-        store_row(p.d_qkv + row_offset<D>(tile, row, p.group, head, heads), is_query(tile, row, p.group), dq,
-                  0, p.scale);
-        store_row(p.d_qkv + row_offset<D>(tile, row + 8, p.group, head, heads),
-                  is_query(tile, row + 8, p.group), dq, 1, p.scale);
+        const RowAngles<D> angles[2] = {{p.rotation, position[0]}, {p.rotation, position[1]}};
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+            turn_back<D / 16>(dq, h, angles[h], p.rotation.groups);
+            store_row(p.d_qkv + row_offset<D>(tile, row + 8 * h, p.group, head, heads),
+                      is_query(tile, row + 8 * h, p.group), dq, h, p.scale);
+        }
     }
 
     __device__ __forceinline__ void run() const {
@@ -64,10 +68,14 @@ struct QueryConsumer {
             float delta[2] = {};
             load_factors(query, d_out, delta, shared, offset);
             warp_arrive(shared.rows_empty());
-            float* const stats =
-                p.stats + (std::int64_t(kv_head) * p.query_tiles + first_tile + part) * 2 * M + row;
+            float* const stats = p.stats +
+                                 (std::int64_t(kv_head) * p.query_tiles + first_tile + part) *
+                                     row_statistics<F::Windowed> * M +
+                                 row;
             int token[2];
-            finish_statistics<M>(stats, delta, token, lse, tile, row, p.group, c);
+            finish_statistics<M, F::Windowed>(stats, delta, token, lse, tile, row, p, c);
+            const int position[2] = {position_of(p.rotation, token[0], is_query(tile, row, p.group)),
+                                     position_of(p.rotation, token[1], is_query(tile, row + 8, p.group))};
 
             float dq[D / 2];
 #pragma unroll
@@ -93,9 +101,14 @@ struct QueryConsumer {
                     give_turn(half);
                     wgmma_wait<1>();
                     wgmma_hold(s);
-                    hide_invisible<N>(s, tile, block, p.until, token, c);
+                    if constexpr (F::Capped) p.cap.apply(s);
+                    hide_invisible<N, F::Windowed>(s, tile, block, p, token, c);
 #pragma unroll
-                    for (int i = 0; i < N / 2; ++i) s[i] = exp2_fast(s[i] * p.scale_log2 - lse[i / 2 % 2]);
+                    for (int i = 0; i < N / 2; ++i) {
+                        const float score = s[i];
+                        s[i] = exp2_fast(score * p.scale_log2 - lse[i / 2 % 2]);
+                        if constexpr (F::Capped) s[i] *= p.cap.slope(score);
+                    }
                     wgmma_wait<0>();
                     wgmma_hold(dp);
                     std::uint32_t ds[N / 4];
@@ -121,7 +134,7 @@ struct QueryConsumer {
             }
             key_ring.next();
             wgmma_hold(dq);
-            store(tile, kv_head, row, dq);
+            store(tile, kv_head, row, position, dq);
         }
     }
 };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "backend/cuda/attention/sm90/backward/parameters.h"
 #include "backend/cuda/attention/sm90/backward/query_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/query_rows.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
@@ -38,22 +39,24 @@ __device__ __forceinline__ void load_factors(std::uint32_t (&query)[Pipeline::D 
     }
 }
 
-/// Completes delta of this thread's two rows, `row` and `row` + 8 of the tile, and leaves lse and delta for
-/// key_gradient_kernel (`stats`: where the first of them goes, as in Parameters::stats). `token`: of the two
-/// rows.
-template <int M>
+/// Completes delta of this thread's two rows, `row` and `row` + 8 of the tile, and leaves lse and delta, with a
+/// window also what they see first, for key_gradient_kernel (`stats`: where the first of them goes, as in
+/// Parameters::stats). `token`: of the two rows.
+template <int M, bool Windowed>
 __device__ __forceinline__ void finish_statistics(float* stats, float (&delta)[2], int (&token)[2],
                                                   const float (&lse)[2], const Tiles::Query& tile, int row,
-                                                  int group, int c) {
+                                                  const Parameters& p, int c) {
     const bool active = tile.begin < tile.end;
 #pragma unroll
     for (int k = 0; k < 2; ++k) {
-        token[k] = tile.begin + (row + 8 * k) / group;
+        token[k] = tile.begin + (row + 8 * k) / p.group;
         delta[k] = quad_sum(delta[k]);
-        if (!is_query(tile, row + 8 * k, group)) delta[k] = 0;
+        const bool query = is_query(tile, row + 8 * k, p.group);
+        if (!query) delta[k] = 0;
         if (active && c == 0) {
             stats[8 * k] = lse[k];
             stats[M + 8 * k] = delta[k];
+            if constexpr (Windowed) stats[2 * M + 8 * k] = __int_as_float(query ? p.first_seen[token[k]] : 0);
         }
     }
 }

@@ -4,28 +4,29 @@
 
 #include <cstdint>
 
-#include "backend/cuda/gated/sm90/parameters.h"
-#include "backend/cuda/gated/sm90/pipeline.cuh"
+#include "backend/cuda/matmul/sm90/parameters.h"
+#include "backend/cuda/matmul/sm90/pipeline.cuh"
 #include "backend/cuda/primitives/sm90/ring.cuh"
 #include "backend/cuda/primitives/sm90/tma.cuh"
 
-namespace wishbone::cuda::sm90::gated {
+namespace wishbone::cuda::sm90::product {
 
 /// One thread that has both operands loaded, as far ahead as the ring reaches. The blocks of a cluster have the same columns: each
 /// loads a part of the right operand for all.
 template <class C>
 struct Producer {
-    const Parameters& p;
+    const Parameters<typename C::Epilogue>& p;
     const Pipeline<C>& shared;
     const CUtensorMap &left_map, &right_map;
-    int rank, first, step;
+    Place place;
 
     __device__ __forceinline__ void run() const {
         const int tiles = p.row_tiles * p.column_tiles;
         Ring<C::Stages> ring;
-        for (int index = first; index < tiles; index += step) {
+        for (int index = place.first; index < tiles; index += place.step) {
             const Tile tile = tile_at(p, index);
-            const int row = (tile.row * C::Cluster + rank) * tile_rows, column = tile.column * C::Columns;
+            const int row = (tile.row * C::Cluster + place.rank) * tile_rows,
+                      column = tile.column * C::Epilogue::Columns;
             for (int k = 0; k < p.inner_tiles; ++k) {
                 const std::uint32_t barrier = shared.full(ring.stage);
                 mbarrier_wait(shared.empty(ring.stage), ring.round ^ 1);
@@ -39,19 +40,19 @@ struct Producer {
 
     __device__ __forceinline__ void load_right(std::uint32_t to, std::uint32_t barrier, int inner,
                                                int column) const {
-        // Four boxes of 64 columns of the product. Forward: rows of the weight, of gates in two and of ups in the others. Backward:
-        // the weight lies the other way round.
+        // Four boxes of 64 columns of the product. Where results are made of two, the second two are of what goes with the first.
         constexpr int boxes = 4, share = boxes / C::Cluster;
+        constexpr int apart = C::Epilogue::Columns / 64;
+        constexpr std::uint16_t all = (1 << C::Cluster) - 1;
 #pragma unroll
         for (int i = 0; i < share; ++i) {
-            const int box = rank * share + i;
-            const std::uint32_t place = to + box * (C::RightBytes / boxes);
-            const int x = C::pass == Pass::forward ? inner : column + 64 * box,
-                      y = C::pass == Pass::forward ? column + 64 * (box % 2) : inner,
-                      z = C::pass == Pass::forward ? box / 2 : 0;
-            tma_load_3d_to_blocks(place, &right_map, barrier, x, y, z, (1 << C::Cluster) - 1);
+            const int box = place.rank * share + i;
+            const std::uint32_t at = to + box * (C::RightBytes / boxes);
+            const int x = C::form == Form::forward ? inner : column + 64 * (box % apart),
+                      y = C::form == Form::forward ? column + 64 * (box % apart) : inner;
+            tma_load_3d_to_blocks(at, &right_map, barrier, x, y, box / apart, all);
         }
     }
 };
 
-}  // namespace wishbone::cuda::sm90::gated
+}  // namespace wishbone::cuda::sm90::product

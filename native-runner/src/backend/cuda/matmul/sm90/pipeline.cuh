@@ -2,26 +2,25 @@
 
 #include <cstdint>
 
-#include "backend/cuda/gated/sm90/config.h"
+#include "backend/cuda/matmul/sm90/config.h"
 #include "backend/cuda/primitives/sm90/barriers.cuh"
 
-namespace wishbone::cuda::sm90::gated {
+namespace wishbone::cuda::sm90::product {
 
-/// What the warps of a block share: a ring of stages of both operands, for each computing warpgroup three boxes of its epilogue,
-/// and the barriers by which they are handed over.
+/// What the warps of a block share: a ring of stages of both operands, for each computing warpgroup the boxes of its epilogue, and the
+/// barriers by which they are handed over.
 template <class C>
 struct Pipeline {
     const std::uint32_t base;
 
     __device__ std::uint32_t left(int stage) const { return base + C::Left + stage * C::LeftBytes; }
     __device__ std::uint32_t right(int stage) const { return base + C::Right + stage * C::RightBytes; }
-    /// The unit's output, then gate and up.
     __device__ std::uint32_t boxes(int group) const { return base + C::Boxes + group * C::GroupBoxes; }
 
     /// A stage is loaded; every block of the cluster is done with it.
     __device__ std::uint32_t full(int stage) const { return base + C::Barriers + 8 * stage; }
     __device__ std::uint32_t empty(int stage) const { return full(C::Stages + stage); }
-    /// A group's boxes may be used (and hold what the backward pass reads); it has written them.
+    /// A group's boxes may be used (and hold what the epilogue reads); it has written them.
     __device__ std::uint32_t ready(int group) const { return full(2 * C::Stages + group); }
     __device__ std::uint32_t written(int group) const { return ready(C::Groups + group); }
 
@@ -48,4 +47,4 @@ struct Pipeline {
     }
 };
 
-}  // namespace wishbone::cuda::sm90::gated
+}  // namespace wishbone::cuda::sm90::product
