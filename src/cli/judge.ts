@@ -18,7 +18,8 @@ import {
   verdictText,
 } from '../core/judge/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
-import { runTask } from '../core/tasks/index.js';
+import { ask, runTask, taskProcess } from '../core/tasks/index.js';
+import type { Progress } from '../core/work/progress.js';
 import { askYes, canAsk } from './ask.js';
 import { findRun, isModelFolder, RUN_HELP } from './find-run.js';
 import { datasetsFromHub } from './hub.js';
@@ -109,17 +110,21 @@ async function judgeCommand(named: string, options: Options): Promise<void> {
   if (options.show === true) return show(folder, options);
   const status = new StatusLine();
   const request = await requestOf(folder, options, status);
-  const plan = await cancellable((signal) => runTask('planJudging', request, { signal }));
-  if (options.dryRun === true) {
-    console.log(options.json === true ? JSON.stringify({ run: folder, plan }) : planText(plan, options));
-    return;
+  const judging = taskProcess('judge');
+  try {
+    const plan = await cancellable((signal) => ask(judging, 'planJudging', request, { signal }));
+    if (options.dryRun === true) {
+      console.log(options.json === true ? JSON.stringify({ run: folder, plan }) : planText(plan, options));
+      return;
+    }
+    if (options.json !== true) status.note(planText(plan, options));
+    await cancellable((signal) => confirm(plan, options, signal));
+    const onProgress = (progress: Progress): void => status.show(progressText(progress));
+    const report = await cancellable((signal) => ask(judging, 'judge', request, { signal, onProgress }).finally(() => status.clear()));
+    console.log(options.json === true ? JSON.stringify({ run: folder, ...report }) : reportText(report, options));
+  } finally {
+    judging.close();
   }
-  if (options.json !== true) status.note(planText(plan, options));
-  await cancellable((signal) => confirm(plan, options, signal));
-  const report = await cancellable((signal) =>
-    runTask('judge', request, { signal, onProgress: (progress) => status.show(progressText(progress)) }).finally(() => status.clear()),
-  );
-  console.log(options.json === true ? JSON.stringify({ run: folder, ...report }) : reportText(report, options));
 }
 
 async function show(folder: string, options: Options): Promise<void> {

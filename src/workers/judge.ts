@@ -1,10 +1,12 @@
 // Has completions of a run judged: its models are asked, and a judge.
-import { judgeRun, planJudging, readJudgement, readJudgements } from '../core/judge/index.js';
+import { Judging, readJudgement, readJudgements } from '../core/judge/index.js';
 import { serveTasks } from '../core/tasks/index.js';
 
+const judging = new Judging();
+
 serveTasks({
-  judge: judgeRun,
-  planJudging: (request) => planJudging(request),
+  judge: (request, work) => judging.judge(request, work),
+  planJudging: (request) => judging.plan(request),
   judgement: (request) => readJudgement(request),
   judgements: (folder) => readJudgements(folder),
 });

@@ -5,7 +5,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readEvents } from '../../src/core/events/event-reader.js';
-import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+import { briefData, exampleModel, temporaryFolder, wishbone } from './support.js';
 
 const base = ['--model', exampleModel, '--preset', 'quick', '--epochs', '4', '--batch-size', '8', '--learning-rate', '1e-3', '--json'];
 const evaluated = ['--eval-steps', '1', '--save-steps', '3', '--save-total-limit', '1', '--save-final'];
@@ -18,7 +18,7 @@ async function train(...args: string[]): Promise<string> {
 
 /** Training pairs, and the same the other way round to evaluate on: what is learnt makes the evaluation worse. */
 async function datasets(folder: string): Promise<string[]> {
-  const rows = (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16);
+  const rows = (await readFile(briefData(), 'utf8')).split('\n').slice(0, 16);
   const [train, other] = [join(folder, 'pairs.jsonl'), join(folder, 'swapped.jsonl')];
   await writeFile(train, rows.join('\n'));
   const swapped = rows.map((row) => {

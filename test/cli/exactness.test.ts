@@ -99,6 +99,8 @@ test('fifty steps of training: the loss curves of shared and naive agree to 1e-4
       '4',
       '--epochs',
       '2',
+      '--max-steps',
+      '50',
       '--runs',
       join(folder, sharing),
       '--json',

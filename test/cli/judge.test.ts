@@ -3,14 +3,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import type { JudgePlan, JudgeReport } from '../../src/core/judge/index.js';
+import { JUDGE_DEFAULTS, type JudgePlan, type JudgeReport, type JudgeRequest } from '../../src/core/judge/index.js';
+import { DEFAULT_RUNNER } from '../../src/core/options/index.js';
+import { EVAL_PLAN_FILE } from '../../src/core/run/folder.js';
+import { ask, taskProcess } from '../../src/core/tasks/index.js';
 import { type Question, type StandInJudge, standInJudge } from '../support/stand-in-judge.js';
 import { assertOneError } from './one-error.js';
-import { cli, exampleData, exampleModel, type Outcome, temporaryFolder, wishbone as plainly } from './support.js';
+import { cli, briefData, exampleModel, type Outcome, repository, runner, temporaryFolder, wishbone as plainly } from './support.js';
 
 const KEY = 'sk-test-0123456789abcdef';
 const FEW = ['--count', '6', '--max-new-tokens', '12'];
@@ -29,7 +32,7 @@ let other: string;
 
 async function train(name: string, ...more: string[]): Promise<string> {
   const options = ['--model', exampleModel, '--batch-size', '8', '--preset', 'quick', '--learning-rate', '1e-2', '--epochs', '1'];
-  const trained = await plainly('train', exampleData, ...options, '--name', name, '--runs', runs, '--json', ...more);
+  const trained = await plainly('train', briefData(), ...options, '--name', name, '--runs', runs, '--json', ...more);
   assert.equal(trained.code, 0, trained.stderr);
   return (JSON.parse(trained.stdout) as { folder: string }).folder;
 }
@@ -164,7 +167,7 @@ test('rules and the responses of the dataset cost nothing', async () => {
   const rejected = await judged({}, ...args, '--against', 'rejected', '--rule', 'exact');
   assert.equal(rejected.ties, rejected.prompts, 'neither is the chosen response');
   const [{ texts }] = exact.verdicts as [JudgeReport['verdicts'][number]];
-  const rows = (await readFile(exampleData, 'utf8')).trim().split('\n');
+  const rows = (await readFile(briefData(), 'utf8')).trim().split('\n');
   assert.ok(
     rows.some((row) => JSON.stringify(JSON.parse(row)).includes(JSON.stringify(texts[1]).slice(1, -1).trim())),
     'as the dataset has it, without the token that ends it',
@@ -179,8 +182,39 @@ test('rules and the responses of the dataset cost nothing', async () => {
     longer.verdicts.map(({ texts: [, second] }) => second),
     'the model that training started from is the reference',
   );
-  const trained = await wishbone({}, 'judge', ...args, '--dataset', exampleData, '--rule', 'longer', '--dry-run');
+  const trained = await wishbone({}, 'judge', ...args, '--dataset', briefData(), '--rule', 'longer', '--dry-run');
   assert.match(trained.stdout, /the run was trained on these prompts/);
+});
+
+test('what is looked at first has its prompts prepared once, and is judged by the same process', async (t) => {
+  const request: JudgeRequest = {
+    folder: run,
+    against: 'reference',
+    count: 6,
+    sampling: { ...JUDGE_DEFAULTS.sampling, max_new_tokens: 12 },
+    judge: { kind: 'rule', rule: 'shorter' },
+    ask: JUDGE_DEFAULTS.ask,
+    runner: DEFAULT_RUNNER,
+    program: runner,
+  };
+  const worker = path.join(repository, 'dist/workers/judge.js');
+  const judging = taskProcess('judge', worker);
+  t.after(() => judging.end());
+  const plan = await ask(judging, 'planJudging', request, {});
+  const prompts = path.join(run, EVAL_PLAN_FILE);
+  await rename(prompts, `${prompts}.away`);
+  t.after(() => rename(`${prompts}.away`, prompts));
+  const report = await ask(judging, 'judge', request, {});
+  assert.deepEqual([report.prompts, report.head.id], [plan.prompts, plan.head.id]);
+  await assert.rejects(ask(judging, 'judge', { ...request, count: 7 }, {}), /no such file|ENOENT/, 'others are not those that are there');
+
+  const folder = await temporaryFolder(t);
+  const [watch, started] = [path.join(folder, 'watch.cjs'), path.join(folder, 'started')];
+  await writeFile(watch, `require('node:fs').appendFileSync(${JSON.stringify(started)}, process.argv[1] + '\\n');\n`);
+  const env = { NODE_OPTIONS: `--require ${JSON.stringify(watch)}` };
+  await judged(env, other, ...FEW, '--dataset', briefData(), '--rule', 'shorter');
+  const files = (await readFile(started, 'utf8')).trim().split('\n');
+  assert.equal(files.filter((file) => file.endsWith('/judge.js')).length, 1, files.join());
 });
 
 test('Ctrl-C leaves what is there, and the rest is all that is asked for', async (t) => {

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { readRun } from '../../src/core/run/index.js';
-import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+import { briefData, exampleModel, temporaryFolder, wishbone } from './support.js';
 
 /** Trains a step. @returns the learning rate of the run, and what was said */
 async function trained(context: TestContext, ...flags: string[]): Promise<{ rate: number; stdout: string; stderr: string }> {
   const runs = join(await temporaryFolder(context), 'runs');
   const basics = [
     'train',
-    exampleData,
+    briefData(),
     '--model',
     exampleModel,
     '--runs',

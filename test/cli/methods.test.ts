@@ -7,12 +7,12 @@ import { test, type TestContext } from 'node:test';
 import { LOSS_TYPES } from '../../src/core/options/index.js';
 import { readEvents } from '../../src/core/events/event-reader.js';
 import type { RunEvent } from '../../src/core/events/events.js';
-import { exampleData, exampleModel, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
+import { briefData, exampleModel, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 /** The first pairs of the example data: enough for a few steps. */
 async function fewPairs(folder: string): Promise<string> {
   const file = join(folder, 'few.jsonl');
-  await writeFile(file, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  await writeFile(file, (await readFile(briefData(), 'utf8')).split('\n').slice(0, 16).join('\n'));
   return file;
 }
 
@@ -123,7 +123,7 @@ test('contradictory options are refused before any work', async (t: TestContext)
     [['--loss-type', 'exo_pair'], 'training.label_smoothing'],
     [['--eval-steps', '5'], 'training.eval_steps'],
   ] as const) {
-    const result = await wishbone('train', exampleData, ...base, '--runs', folder, ...options);
+    const result = await wishbone('train', briefData(), ...base, '--runs', folder, ...options);
     assert.equal(result.code, 3);
     assert.ok(result.stderr.includes(`at: ${where}`), result.stderr);
   }

@@ -3,7 +3,7 @@ import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertOneError } from './one-error.js';
-import { exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+import { briefData, exampleModel, temporaryFolder, wishbone } from './support.js';
 
 const options = ['--model', exampleModel, '--preset', 'quick', '--batch-size', '8', '--eval-fraction', '0.2', '--eval-steps', '4'];
 
@@ -23,7 +23,7 @@ interface Listing {
 
 test('the pairs of a run: as its events say, and the same after a resume', async (t) => {
   const folder = await temporaryFolder(t);
-  const trained = await wishbone('train', exampleData, ...options, '--epochs', '2', '--save-steps', '5', '--runs', folder, '--json');
+  const trained = await wishbone('train', briefData(), ...options, '--epochs', '2', '--save-steps', '5', '--runs', folder, '--json');
   assert.equal(trained.code, 0, trained.stderr);
   const run = (JSON.parse(trained.stdout) as { folder: string }).folder;
   const list = async (...more: string[]): Promise<Listing> => {
@@ -91,7 +91,7 @@ test('the pairs of a run: as its events say, and the same after a resume', async
 
 test('pairs of a run that does not evaluate', async (t) => {
   const folder = await temporaryFolder(t);
-  const trained = await wishbone('train', exampleData, '--model', exampleModel, '--preset', 'quick', '--max-steps', '2', '--runs', folder);
+  const trained = await wishbone('train', briefData(), '--model', exampleModel, '--preset', 'quick', '--max-steps', '2', '--runs', folder);
   assert.equal(trained.code, 0, trained.stderr);
   assertOneError((await wishbone('pairs', 'latest', '--runs', folder, '--of', 'evaluation')).stderr, [/the run does not evaluate/]);
   const listed = await wishbone('pairs', 'latest', '--runs', folder);
@@ -103,7 +103,7 @@ test('compare: pair by pair, and over seeds', async (t) => {
   const folder = await temporaryFolder(t);
   const train = async (name: string, ...more: string[]): Promise<void> => {
     const few = ['--max-steps', '3', '--eval-fraction', '0.3', '--eval-steps', '3', '--batch-size', '8'];
-    const trained = await wishbone('train', exampleData, '--model', exampleModel, ...few, '--runs', folder, '--name', name, ...more);
+    const trained = await wishbone('train', briefData(), '--model', exampleModel, ...few, '--runs', folder, '--name', name, ...more);
     assert.equal(trained.code, 0, trained.stderr);
   };
   await train('slow', '--learning-rate', '1e-6');

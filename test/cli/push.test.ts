@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { type StandInHub, standInHub, TOKEN } from '../support/stand-in-hub.js';
 import { assertOneError } from './one-error.js';
-import { cli, exampleData, exampleModel, type Outcome, temporaryFolder } from './support.js';
+import { cli, briefData, exampleModel, type Outcome, temporaryFolder } from './support.js';
 
 interface Setting {
   readonly hub: StandInHub;
@@ -37,7 +37,7 @@ const training = ['--max-steps', '2', '--batch-size', '4', '--backend', 'cpu', '
 
 test('a run’s model: uploaded with its card, and trained on by its id', async (t) => {
   const { hub, folder, run } = await begin(t);
-  const trained = await run('train', exampleData, '--model', exampleModel, ...training, '--eval-dataset', exampleData, '--eval-steps', '2');
+  const trained = await run('train', briefData(), '--model', exampleModel, ...training, '--eval-dataset', briefData(), '--eval-steps', '2');
   assert.equal(trained.code, 0, trained.stderr);
   const pushed = await run('push', 'latest');
   assert.equal(pushed.code, 0, pushed.stderr);
@@ -47,7 +47,7 @@ test('a run’s model: uploaded with its card, and trained on by its id', async 
   assert.equal(isPrivate, true);
   const card = files.get('README.md')!.bytes.toString();
   assert.match(card, /^---\nbase_model: "tiny-llama"\n/);
-  for (const [name, { bytes }] of files) assert.ok(!bytes.includes(folder) && !bytes.includes(path.dirname(exampleData)), name);
+  for (const [name, { bytes }] of files) assert.ok(!bytes.includes(folder) && !bytes.includes(path.dirname(briefData())), name);
 
   const again = await run('push', 'latest');
   assert.equal(again.code, 5);
@@ -56,13 +56,13 @@ test('a run’s model: uploaded with its card, and trained on by its id', async 
   assert.equal(replaced.code, 0, replaced.stderr);
   assert.equal((JSON.parse(replaced.stdout) as { name: string }).name, 'wish/My-first-run');
 
-  const next = await run('train', exampleData, '--model', 'wish/My-first-run', ...training);
+  const next = await run('train', briefData(), '--model', 'wish/My-first-run', ...training);
   assert.equal(next.code, 0, next.stderr);
 });
 
 test('an adapter, whose card and config name its model as others know it', async (t) => {
   const { hub, run } = await begin(t);
-  const trained = await run('train', exampleData, '--model', exampleModel, ...training, '--use-peft');
+  const trained = await run('train', briefData(), '--model', exampleModel, ...training, '--use-peft');
   assert.equal(trained.code, 0, trained.stderr);
   const pushed = await run('push', 'latest', 'wish/adapter', '--public');
   assert.equal(pushed.code, 0, pushed.stderr);
@@ -86,7 +86,7 @@ test('without a token, and without a model', async (t) => {
 
 test('GGUF files: with their Modelfile and a card that says what they were made from', async (t) => {
   const { hub, folder, run } = await begin(t);
-  const trained = await run('train', exampleData, '--model', exampleModel, ...training);
+  const trained = await run('train', briefData(), '--model', exampleModel, ...training);
   assert.equal(trained.code, 0, trained.stderr);
   const early = await run('push', 'latest', '--gguf');
   assertOneError(early.stderr, [/there is no GGUF file of the run/, /wishbone export <run> --gguf q4_k_m/]);
@@ -102,7 +102,7 @@ test('GGUF files: with their Modelfile and a card that says what they were made 
   for (const [name, { bytes, isLarge }] of files) {
     // The hub's own.
     if (name === '.gitattributes') continue;
-    assert.ok(!bytes.includes(folder) && !bytes.includes(path.dirname(exampleData)), name);
+    assert.ok(!bytes.includes(folder) && !bytes.includes(path.dirname(briefData())), name);
     assert.equal(isLarge, name.endsWith('.gguf'), name);
   }
   assert.equal(files.get('My-first-run-q8_0.gguf')!.bytes.toString('latin1', 0, 4), 'GGUF');
@@ -132,7 +132,7 @@ test('GGUF files: with their Modelfile and a card that says what they were made 
 
 test('GGUF files of an adapter, and what is none', async (t) => {
   const { hub, folder, run } = await begin(t);
-  const trained = await run('train', exampleData, '--model', exampleModel, ...training, '--use-peft');
+  const trained = await run('train', briefData(), '--model', exampleModel, ...training, '--use-peft');
   assert.equal(trained.code, 0, trained.stderr);
   assert.equal((await run('export', 'latest', '--gguf', 'f16')).code, 0);
   const pushed = await run('push', 'latest', 'wish/lora', '--gguf');

@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { repeatCommand, type RunConfig } from '../../src/core/run/index.js';
-import { cli, exampleData, exampleModel, outcome, temporaryFolder, wishbone } from './support.js';
+import { cli, briefData, exampleModel, outcome, temporaryFolder, wishbone } from './support.js';
 
 async function configOf(folder: string): Promise<RunConfig> {
   return JSON.parse(await readFile(join(folder, 'run.json'), 'utf8')) as RunConfig;
@@ -14,7 +14,7 @@ async function configOf(folder: string): Promise<RunConfig> {
 test('the command of a run, given to a shell, makes the same run again', async (t) => {
   const folder = await temporaryFolder(t);
   const data = join(folder, "it's few.jsonl");
-  await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  await writeFile(data, (await readFile(briefData(), 'utf8')).split('\n').slice(0, 16).join('\n'));
   const options = [
     '--preset',
     'quick',

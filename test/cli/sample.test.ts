@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { exampleData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
+import { briefData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 interface Case {
   readonly model: string;
@@ -78,7 +78,7 @@ async function wishboneSamples(...args: string[]): Promise<Samples['samples']> {
 test('a run: what it trained beside its reference, whole model and adapter', async (t) => {
   const folder = await temporaryFolder(t);
   const data = join(folder, 'few.jsonl');
-  await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  await writeFile(data, (await readFile(briefData(), 'utf8')).split('\n').slice(0, 16).join('\n'));
   const train = ['train', data, '--model', exampleModel, '--preset', 'quick', '--batch-size', '4', '--learning-rate', '1e-2', '--json'];
   const alone = await wishboneSamples(exampleModel, '--dataset', data, '--count', '3');
   assert.equal(alone.length, 3);
@@ -108,7 +108,7 @@ test('a run: what it trained beside its reference, whole model and adapter', asy
 test('a system prompt, a conversation from a file, a checkpoint, and another run beside it', async (t) => {
   const folder = await temporaryFolder(t);
   const data = join(folder, 'few.jsonl');
-  await writeFile(data, (await readFile(exampleData, 'utf8')).split('\n').slice(0, 16).join('\n'));
+  await writeFile(data, (await readFile(briefData(), 'utf8')).split('\n').slice(0, 16).join('\n'));
   const options = ['--preset', 'quick', '--batch-size', '4', '--save-steps', '2', '--save-total-limit', '0', '--max-steps', '4'];
   const trained = await wishbone('train', data, '--model', exampleModel, ...options, '--runs', folder, '--json');
   assert.equal(trained.code, 0, trained.stderr);

@@ -11,13 +11,13 @@ import type { StepEvent } from '../../src/core/events/events.js';
 import { readSafetensors } from '../../src/core/files/safetensors.js';
 import { layOutRun } from './fixture-run.js';
 import { assertClose, floats } from './numbers.js';
-import { exampleData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
+import { briefData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 const few = ['--model', exampleModel, '--preset', 'quick', '--epochs', '1', '--batch-size', '8', '--json'];
 
 async function someRows(folder: string, change: (row: Record<string, unknown>) => object = (row) => row): Promise<string> {
   const file = join(folder, 'few.jsonl');
-  const rows = (await readFile(exampleData, 'utf8')).split('\n').slice(0, 24);
+  const rows = (await readFile(briefData(), 'utf8')).split('\n').slice(0, 24);
   await writeFile(file, rows.map((row) => JSON.stringify(change(JSON.parse(row) as Record<string, unknown>))).join('\n'));
   return file;
 }

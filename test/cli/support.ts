@@ -1,3 +1,4 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -38,4 +39,37 @@ export async function temporaryFolder(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'wishbone-cli-'));
   test.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Characters that are left of each text of {@link briefData}. */
+const BRIEF = 24;
+let brief: string | undefined;
+
+/**
+ * The example's pairs with little of each text, so that a step takes some ten milliseconds where the whole ones take half a second: for tests
+ * of what becomes of a run, whatever it trains on. Gone when the test file ends.
+ */
+export function briefData(): string {
+  if (brief !== undefined) return brief;
+  const folder = mkdtempSync(join(tmpdir(), 'wishbone-brief-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const cut = (messages: readonly Message[], from: number, to?: number): Message[] =>
+    messages.slice(-1).map(({ role, content }) => ({ role, content: content.slice(from, to) }));
+  const rows = readFileSync(exampleData, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<'prompt' | 'chosen' | 'rejected', readonly Message[]>);
+  const short = rows.map(({ prompt, chosen, rejected }) => ({
+    prompt: cut(prompt, -BRIEF),
+    chosen: cut(chosen, 0, BRIEF),
+    rejected: cut(rejected, 0, BRIEF),
+  }));
+  brief = join(folder, 'preferences.jsonl');
+  writeFileSync(brief, short.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return brief;
+}
+
+interface Message {
+  readonly role: string;
+  readonly content: string;
 }

@@ -5,7 +5,7 @@ import path, { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertOneError } from './one-error.js';
-import { cli, exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+import { briefData, cli, exampleModel, temporaryFolder, wishbone } from './support.js';
 
 interface Answer {
   readonly left: number;
@@ -29,7 +29,7 @@ async function config(folder: string, sweep: object, more: object = {}): Promise
   const settings = {
     version: 1,
     model: exampleModel,
-    dataset: exampleData,
+    dataset: briefData(),
     runs: join(folder, 'runs'),
     plan,
     runner: { backend: 'cpu', threads: 1 },
@@ -88,7 +88,7 @@ test('a sweep trains a run of each combination, once', async (t) => {
 
 test('a sweep that was interrupted goes on where it was', async (t) => {
   const folder = await temporaryFolder(t);
-  const plan = { epochs: 30, batch_size: 8, max_steps: 150 };
+  const plan = { epochs: 30, batch_size: 4, max_steps: 300 };
   const file = await config(folder, { values: { 'training.beta': [0.1, 0.3] } }, { plan });
   const child = spawn(process.execPath, [cli, 'sweep', file, '--json'], { stdio: 'ignore' });
   const ended = new Promise<number | null>((done) => child.on('exit', done));
@@ -118,7 +118,7 @@ test('a sweep that was interrupted goes on where it was', async (t) => {
 
 /** Learning rates of which those that are too small are told after a few steps: two seeds each. */
 const HOPELESS = {
-  plan: { epochs: 30, batch_size: 8, max_steps: 60, eval_fraction: 0.2 },
+  plan: { epochs: 30, batch_size: 4, max_steps: 200, eval_fraction: 0.2 },
   training: { eval_steps: 10 },
 };
 
@@ -174,7 +174,7 @@ test('early stopping without anything to evaluate on is refused by name', async 
 
 test('a sweep at work in a process of its own is told what to do, pauses, and goes on', async (t) => {
   const folder = await temporaryFolder(t);
-  const plan = { epochs: 60, batch_size: 8, max_steps: 100 };
+  const plan = { epochs: 80, batch_size: 4, max_steps: 600 };
   const file = await config(folder, { values: { 'training.beta': [0.1, 0.2, 0.3, 0.4] } }, { plan });
   const nothing = await wishbone('sweep', file, '--pause');
   assertOneError(nothing.stderr, [/no process works on this sweep/]);

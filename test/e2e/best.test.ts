@@ -6,6 +6,7 @@ import { access, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before } from 'node:test';
 import { promisify } from 'node:util';
+import { briefData } from '../cli/support.js';
 import { RunPanel } from './support/panel.js';
 import { type RunOnDisk, runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
@@ -53,7 +54,7 @@ function row(name: string): Promise<string> {
 
 step('the end of a run that overfits is told with its evaluation, and offers the best model', async () => {
   // Evaluated on its own pairs the other way round: what it learns makes that worse.
-  const rows = (await readFile(join(session.workspace, 'preferences.jsonl'), 'utf8')).trim().split('\n').slice(0, 32);
+  const rows = (await readFile(briefData(), 'utf8')).trim().split('\n').slice(0, 32);
   await writeFile(join(session.workspace, 'few.jsonl'), rows.join('\n'));
   const swapped = rows.map((text) => {
     const { chosen, rejected, ...rest } = JSON.parse(text) as Record<string, unknown>;

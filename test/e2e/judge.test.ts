@@ -1,11 +1,11 @@
 // Completions of a run, judged by a server of ours on loopback: from the run panel and the palette, with a key, stopped and gone on with.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import type { Frame } from 'playwright-core';
-import { outcome } from '../cli/support.js';
+import { briefData, outcome } from '../cli/support.js';
 import { type Question, type StandInJudge, standInJudge } from '../support/stand-in-judge.js';
 import { Session } from './support/session.js';
 import { oneAfterAnother } from './support/steps.js';
@@ -30,6 +30,7 @@ before(async () => {
   server = await standInJudge(sometimesLonger, KEY);
   session = await Session.start();
   workbench = session.workbench;
+  await copyFile(briefData(), join(session.workspace, 'preferences.jsonl'));
   await trainedRun('tuned', '--eval-fraction', '0.3', '--eval-steps', '8');
   await trainedRun('blind');
   await settings();

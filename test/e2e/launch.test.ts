@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertConfined } from './support/confined.js';
@@ -99,6 +99,43 @@ test('all parameters of a billion are offered neither the rate nor the epochs of
   await rm(join(session.workspace, 'large'), { recursive: true });
   await form.fresh();
   await form.type('dataset', 'preferences.jsonl');
+});
+
+test('no model moves in the list while what is in each is still being found out', async () => {
+  const names = Array.from({ length: 5 }, (_, i) => `model-${String.fromCharCode(97 + i)}`);
+  for (const name of names) await cp(join(session.workspace, 'tiny-llama'), join(session.workspace, 'more', name), { recursive: true });
+  const { page } = workbench;
+  // Where each entry was seen, whenever anything in the list changed. A text, since what compiles this file names functions.
+  await page.evaluate(`{
+    const places = {};
+    globalThis.listSeen = { views: 0, places };
+    globalThis.listObserver = new MutationObserver(() => {
+      listSeen.views++;
+      for (const row of document.querySelectorAll('.quick-input-list .monaco-list-row')) {
+        const name = row.querySelector('.label-name')?.textContent ?? '';
+        (places[name] ??= {})[row.dataset.index + ' at ' + row.style.top] = true;
+      }
+    });
+    listObserver.observe(document.querySelector('.monaco-workbench'), { childList: true, subtree: true, attributes: true });
+  }`);
+  const frame = await form.frame();
+  await frame.locator('[data-field="model"] vscode-button', { hasText: 'Choose' }).click();
+  const rows = page.locator('.quick-input-list .monaco-list-row');
+  await until('all are looked at', async () => {
+    const texts = await rows.allInnerTexts();
+    return texts.length === 7 && texts.filter((text) => !/Browse/.test(text)).every((text) => /fits here/.test(text));
+  });
+  await workbench.screenshot('launch-models');
+  const seen = (await page.evaluate('listObserver.disconnect(), listSeen')) as {
+    readonly views: number;
+    readonly places: Readonly<Record<string, Readonly<Record<string, true>>>>;
+  };
+  await page.keyboard.press('Escape');
+  await rm(join(session.workspace, 'more'), { recursive: true });
+  assert.ok(seen.views > names.length, 'the list changed while it was open');
+  const places = Object.entries(seen.places).filter(([name]) => /^\W*(model-|tiny-llama|Browse)/.test(name));
+  assert.equal(places.length, 7, JSON.stringify(seen.places));
+  for (const [name, all] of places) assert.equal(Object.keys(all).length, 1, `${name}: ${Object.keys(all).join(', ')}`);
 });
 
 test('faults are links to their fields, also to those folded away', async () => {

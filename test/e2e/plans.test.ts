@@ -253,6 +253,7 @@ step('what becomes of a run under its panel is said in it, and a damaged plan in
   await replace(whole);
   await frame.locator('vscode-button', { hasText: 'Try Again' }).click();
   assert.equal(await (await packingPage()).locator('h1').innerText(), 'looked-at');
+  assert.deepEqual(await workbench.tabs(), ['Packing: looked-at'], 'the name of the run, not of its folder');
   await rm(folder, { recursive: true });
   const notice = frame.locator('.notice-area');
   await until('that the folder is gone is said', async () => /folder no longer exists/.test(await notice.innerText()));

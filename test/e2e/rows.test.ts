@@ -169,8 +169,26 @@ step('the menu of a file in the explorer has what can be done with it', async ()
     ['package.json', []],
     ['notes.txt', []],
     ['dpo.yaml', ['Convert TRL or LLaMA-Factory Config…']],
+    ['saved-pairs', ['Launch Run…']],
+    ['tiny-llama', ['Launch Run…']],
   ] as const) {
     assert.deepEqual(ours(await entries(ofFile(name))), wanted, name);
+  }
+});
+
+step('a run is launched of a folder: a dataset that was saved as one, or a model', async () => {
+  const form = new LaunchForm(workbench);
+  for (const [name, field] of [
+    ['saved-pairs', 'dataset'],
+    ['tiny-llama', 'model'],
+  ] as const) {
+    await workbench.command('View: Close All Editors');
+    await ofFile(name)();
+    // A menu that has just opened takes no clicks yet.
+    await menu().filter({ hasText: 'Launch Run…' }).hover();
+    await workbench.page.keyboard.press('Enter');
+    await form.frame();
+    await until(`the form has ${name}`, async () => (await form.value(field)).endsWith(name));
   }
 });
 

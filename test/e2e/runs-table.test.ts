@@ -177,6 +177,33 @@ step('it is usable by everybody, in four themes', async () => {
   await inEveryTheme(session, 'runs-table', page);
 });
 
+step('in high contrast a line goes round the chosen runs, their names included', async () => {
+  const frame = await page();
+  await frame.locator('.grid').focus();
+  for (const key of ['Escape', 'Home', 'Space', 'ArrowDown', 'Space', 'ArrowDown']) await workbench.page.keyboard.press(key);
+  await until('two are chosen', async () => (await status()).includes('2 chosen'));
+  await session.theme('Default High Contrast');
+  await workbench.themed('hc-black');
+  const lines = frame.locator('.lines > .line.selected');
+  await until('they are outlined', async () =>
+    (await lines.evaluateAll((all) => all.map((line) => getComputedStyle(line, '::after').outlineStyle))).every(
+      (style) => style === 'dashed',
+    ),
+  );
+  for (const place of await lines.evaluateAll((all) =>
+    all.map((line) =>
+      [getComputedStyle(line, '::after'), getComputedStyle(line.querySelector('.run-name')!)].map(({ zIndex }) => Number(zIndex)),
+    ),
+  ))
+    assert.ok(place[0]! > place[1]!, place.join());
+  await workbench.screenshot('runs-table-chosen-high-contrast');
+  await session.theme('Default Dark Modern');
+  await workbench.themed('vs-dark');
+  await frame.locator('.grid').focus();
+  await workbench.page.keyboard.press('Escape');
+  await until('none is chosen', async () => !(await status()).includes('chosen'));
+});
+
 step('it is grouped by any column, and groups close', async () => {
   const frame = await page();
   await (await button('Notes')).click();

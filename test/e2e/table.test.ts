@@ -96,6 +96,9 @@ step('JSON lines open as a table, with only the lines in view', async () => {
   assert.equal(await second.locator('.chosen ins').innerText(), '3');
   assert.ok((await second.locator('.rejected del').allInnerTexts()).join('').includes('I think'));
   await until('there are histograms', async () => (await frame.locator('.histogram').count()) === 4);
+  assert.equal((await column('.source'))[1], 'riddles');
+  assert.equal(await (await head('Source')).count(), 1);
+  assert.equal(await frame.locator('.grid').getAttribute('aria-colcount'), '10');
   await workbench.screenshot('table-jsonl');
 });
 
@@ -239,6 +242,7 @@ step('rows that mean harm are lines like others', async () => {
   const frame = await open('hostile.jsonl');
   await until('all are there', async () => (await status()) === '4 pairs' && (await numbers()).length === 4);
   assert.equal(await frame.locator('.lines img').count(), 0);
+  assert.equal(await (await head('Source')).count(), 0, 'no row says where it is from');
   assert.equal((await column('.prompt'))[0], '<img src=x onerror="document.title=1">');
   assert.match((await column('.rejected'))[0]!, /\\u0000\\u001b\[31m\\u202e/);
   assert.ok((await column('.chosen'))[0]!.length < 500);

@@ -45,7 +45,10 @@ export class PairGrid {
   #seenHeight = 0;
   /** Margins of a run are shown. */
   #hasRun = false;
+  /** Some row says where it is from. */
+  #hasSources = false;
   #how: TableQuery = { filter: '', sort: null, unit: 'characters' };
+  #histograms: readonly ColumnHistogram[] = [];
 
   constructor(
     readonly lines: LineCache,
@@ -72,7 +75,7 @@ export class PairGrid {
   }
 
   get #columns(): readonly Column[] {
-    return this.#hasRun ? COLUMNS : COLUMNS.filter(({ ofRun }) => ofRun !== true);
+    return COLUMNS.filter(({ id, ofRun }) => (ofRun !== true || this.#hasRun) && (id !== 'source' || this.#hasSources));
   }
 
   /** Shows the columns of a run, or not. */
@@ -80,8 +83,20 @@ export class PairGrid {
     if (hasRun === this.#hasRun) return;
     this.#hasRun = hasRun;
     this.root.classList.toggle('with-run', hasRun);
+    this.#drawColumns();
+  }
+
+  /** Shows the column of sources, or not: most datasets have none. */
+  setSources(hasSources: boolean): void {
+    if (hasSources === this.#hasSources) return;
+    this.#hasSources = hasSources;
+    this.root.classList.toggle('with-sources', hasSources);
+    this.#drawColumns();
+  }
+
+  #drawColumns(): void {
     this.root.setAttribute('aria-colcount', String(this.#columns.length));
-    this.setHow(this.#how, []);
+    this.setHow(this.#how, this.#histograms);
     this.#drawAnew();
   }
 
@@ -93,6 +108,7 @@ export class PairGrid {
   /** How the table is looked at now. */
   setHow(how: TableQuery, histograms: readonly ColumnHistogram[]): void {
     this.#how = how;
+    this.#histograms = histograms;
     this.#head.replaceChildren(...this.#columns.map((column, at) => this.#headOf(column, at, histograms)));
   }
 
@@ -249,11 +265,7 @@ export class PairGrid {
       ),
       text('chosen', ...pieceNodes(line.chosen, 'chosen')),
       text('rejected', ...pieceNodes(line.rejected, 'rejected')),
-      element(
-        'div',
-        { class: 'cell source', role: 'gridcell', ...(line.source === null ? {} : { title: line.source }) },
-        line.source ?? '',
-      ),
+      ...(this.#hasSources ? [sourceCell(line.source)] : []),
       length('prompt'),
       length('chosen'),
       length('rejected'),
@@ -308,4 +320,8 @@ export class PairGrid {
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+function sourceCell(source: string | null): HTMLElement {
+  return element('div', { class: 'cell source', role: 'gridcell', ...(source === null ? {} : { title: source }) }, source ?? '');
 }

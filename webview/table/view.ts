@@ -250,10 +250,13 @@ export class DatasetView implements PageView<TableHostMessage> {
   #take(state: ShownState): void {
     const before = this.#state;
     this.#state = state;
+    this.#grid.setSources(state.sources.length > 0);
     // Lines in the file's order are all there is: those that are known now are drawn as they are.
     if (this.#isPlain) this.#grid.setCount(state.lines);
     if (this.#wanted !== undefined) this.host.post({ type: 'find', query: this.#query, key: this.#wanted });
     const isKnown = state.isWhole && state.known === state.rows;
+    // Its head is not there, so that nobody could take it back.
+    if (isKnown && state.sources.length === 0 && this.#how.sort?.column === 'source') this.#look({ sort: null });
     if (before !== undefined && isKnown && before.known !== state.known) {
       this.#askLines();
       this.host.post({ type: 'get-histograms', query: this.#query });

@@ -1,14 +1,5 @@
 import { totalmem } from 'node:os';
-import {
-  type Answer,
-  type Argument,
-  Client,
-  type Limits,
-  type Method,
-  readingEnded,
-  startProcess,
-  workerBundle,
-} from '../transport/index.js';
+import { type Answer, type Argument, type Client, type Limits, type Method, readingEnded, startReading } from '../transport/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { TableListener } from './dataset-table.js';
 import type { TableCalls, TableEvents, TableSource, TableState } from './messages.js';
@@ -22,22 +13,14 @@ export class TableProcess {
   readonly #file: string;
 
   /** @param onEnd the process has ended early; why */
-  private constructor(
-    file: string,
-    { onState, onFound }: TableListener,
-    onEnd: (error: unknown) => void,
-    bundle = workerBundle('dataset-table'),
-  ) {
-    if (bundle === undefined) throw new Error('there is no bundle of src/workers/dataset-table.ts');
+  private constructor(file: string, { onState, onFound }: TableListener, onEnd: (error: unknown) => void, bundle?: string) {
     this.#file = file;
-    const channel = startProcess(bundle, { limits: LIMITS });
-    this.#client = new Client<TableCalls, TableEvents>(channel, {
+    const listener = {
       events: { state: onState, found: onFound },
       onFault: onEnd,
-      onEnd: (error) => onEnd(readingEnded(error, [file])),
-    });
-    // A panel that is open keeps no process alive.
-    channel.keepAlive(false);
+      onEnd: (error: Error) => onEnd(readingEnded(error, [file])),
+    };
+    this.#client = startReading<TableCalls, TableEvents>('dataset-table', LIMITS, listener, bundle);
   }
 
   /**

@@ -35,8 +35,9 @@ export async function* arrowRows(source: ByteSource, wanted: Omit<Columns, 'need
     const first = await named(file, () => messages.next());
     if (first.done === true || first.value.is !== 'schema') throw damaged(new TableFault('it has no schema'), file);
     const tableColumns = first.value.fields.map(columnOf);
-    source.columns = tableColumns;
-    const { used, ours, others } = chooseColumns(tableColumns, wanted, file);
+    const shownColumns = onlyShown(tableColumns, source);
+    source.columns = shownColumns;
+    const { used, ours, others } = chooseColumns(shownColumns, wanted, file);
     const isRead = new Set([...ours, ...others]);
     const shelf = new DictionaryShelf(
       [...isRead].map(({ field }) => field),
@@ -111,6 +112,14 @@ export async function arrowRowCount(file: string): Promise<number> {
 
 function place(file: string, row: number): string {
   return `${file}, row ${row + 1}`;
+}
+
+/** @throws WishboneError when the folder shows a column that the file does not have, as `load_from_disk` does */
+function onlyShown(columns: readonly ArrowColumn[], { shown }: ByteSource): readonly ArrowColumn[] {
+  if (shown === undefined) return columns;
+  const missing = shown.names.find((shownName) => !columns.some(({ name }) => name === shownName));
+  if (missing === undefined) return columns.filter(({ name }) => shown.names.includes(name));
+  throw new WishboneError(`the dataset has no column "${missing}"`, shown.where, 'save it again without a format: ds.reset_format()');
 }
 
 interface ArrowColumn extends TableColumn {

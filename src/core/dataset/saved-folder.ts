@@ -7,6 +7,7 @@ import { isPlainKind } from './file-kinds.js';
 
 const STATE = 'state.json';
 const SPLITS = 'dataset_dict.json';
+const FORMAT_COLUMNS = '_format_columns';
 
 /** Lists that datasets before version 2 wrote: which rows count, and in which order. */
 const INDICES = ['_indices_files', '_indices_data_files'] as const;
@@ -46,6 +47,33 @@ export async function savedName(file: string): Promise<string | undefined> {
   return splits.includes(split) ? `${parent}#${split}` : folder;
 }
 
+/** Columns that a folder's format shows, where there are others. */
+export interface ShownColumns {
+  readonly names: readonly string[];
+  /** Where that is said. */
+  readonly where: string;
+}
+
+/**
+ * The columns of a file of such a folder that `load_from_disk` gives: those that `set_format` named, unless all are put out
+ * (`output_all_columns`). The type of the format changes no text.
+ *
+ * @returns undefined where all are shown, and for any other file
+ * @throws WishboneError when the names are none
+ */
+export async function shownColumns(file: string): Promise<ShownColumns | undefined> {
+  const stateFile = path.join(path.dirname(file), STATE);
+  // Files of that name are written by others too.
+  const state = (await isThere(stateFile)) ? await fieldsOf(stateFile).catch(() => undefined) : undefined;
+  if (state === undefined || !filenamesOf(state).includes(path.basename(file))) return undefined;
+  const given = state[FORMAT_COLUMNS];
+  if (given === undefined || given === null || state['_output_all_columns'] === true) return undefined;
+  const names = typeof given === 'string' ? [given] : given;
+  const where = `${stateFile}, field "${FORMAT_COLUMNS}"`;
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return { names: names as string[], where };
+  throw new WishboneError('must be a list of names of columns', where, 'save the dataset again');
+}
+
 async function splitFiles(folder: string, split: string | undefined): Promise<string[]> {
   const splits = await splitsOf(folder);
   const choices = splits.map((name) => `${folder}#${name}`);
@@ -79,13 +107,16 @@ async function dataFiles(folder: string): Promise<string[]> {
       'save it again with a newer version: datasets.load_from_disk(…).flatten_indices().save_to_disk(…)',
     );
   }
-  const listed = state['_data_files'];
-  const names = Array.isArray(listed) ? listed.map((entry: unknown) => (isFields(entry) ? entry['filename'] : undefined)) : [];
+  const names = filenamesOf(state);
   const isName = (name: unknown): name is string => typeof name === 'string' && path.basename(name) === name && !/^\.*$/.test(name);
   if (names.length === 0 || !names.every(isName)) {
     throw new WishboneError('must list the files of the folder', `${file}, field "_data_files"`, 'save the dataset again');
   }
   return names.map((name) => path.join(folder, name));
+}
+
+function filenamesOf({ _data_files: listed }: Readonly<Record<string, unknown>>): unknown[] {
+  return Array.isArray(listed) ? listed.map((entry: unknown) => (isFields(entry) ? entry['filename'] : undefined)) : [];
 }
 
 async function fieldsOf(file: string): Promise<Readonly<Record<string, unknown>>> {

@@ -6,6 +6,7 @@ import { UnreadableFile, WishboneError } from '../errors.js';
 import { openPlain } from '../files/plain-file.js';
 import { HEAD_LENGTH, refuseOtherKinds } from './other-kinds.js';
 import { KINDS_TEXT, type Packing } from './file-kinds.js';
+import { type ShownColumns, shownColumns } from './saved-folder.js';
 import { unzstd, ZSTD_MARK } from './zstd.js';
 
 /** A column as a file describes it: of texts (or bytes), of lists and objects, or of numbers and flags. */
@@ -33,6 +34,8 @@ export class ByteSource {
     readonly size: number,
     /** Told by the first bytes; undefined for a file of text. The `chunks` of such a file mean nothing. */
     readonly table: BinaryTable | undefined,
+    /** Of an Arrow file: the columns that its folder shows; undefined: all. */
+    readonly shown: ShownColumns | undefined,
   ) {}
 
   /** @throws WishboneError when there is no such file, it is a folder, cannot be read, or is empty */
@@ -48,7 +51,8 @@ export class ByteSource {
       throw new WishboneError('the dataset is a folder, not a file', file, advice);
     }
     if (info.isFile() && info.size === 0) throw emptyFile(file);
-    return new ByteSource(file, info.size, binaryTable(await firstBytes(file)));
+    const table = binaryTable(await firstBytes(file));
+    return new ByteSource(file, info.size, table, table === 'arrow' ? await shownColumns(file) : undefined);
   }
 
   /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end, or `readThrough`. */

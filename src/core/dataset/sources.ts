@@ -3,7 +3,8 @@ import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import type { ColumnMap } from './columns.js';
 import { isDatasetInfo, readDatasetInfo, type DatasetInfo } from './dataset-info.js';
-import { isSavedDict, savedFiles, savedName } from './saved-folder.js';
+import { isPlainKind } from './file-kinds.js';
+import { isSavedDict, savedFiles, savedName, shownColumns } from './saved-folder.js';
 
 /** One file of a dataset. */
 export interface DatasetSource extends Partial<Omit<DatasetInfo, 'files'>> {
@@ -13,6 +14,8 @@ export interface DatasetSource extends Partial<Omit<DatasetInfo, 'files'>> {
   readonly weight: number;
   /** What its pairs are called where rows do not say where they come from. */
   readonly name: string;
+  /** Columns that its folder shows; undefined: all. Whoever reads the file finds that by itself; what is kept of it depends on them. */
+  readonly shown?: readonly string[] | undefined;
 }
 
 /** Milliseconds. Wildcards below a few folders take a fraction of a second; those below the root walk the whole disk. */
@@ -46,8 +49,10 @@ export async function findSources(names: string | readonly string[], columns: Co
   }
   const label = labels(found.map(({ path: file }) => file));
   const hasColumns = Object.keys(columns).length > 0;
+  const shown = await Promise.all(found.map(({ path: file }) => (isPlainKind(file, 'arrow') ? shownColumns(file) : undefined)));
   return found.map((source, index) => ({
     ...source,
+    ...(shown[index] === undefined ? {} : { shown: shown[index].names }),
     name: source.name ?? (label[index] as string),
     ...(hasColumns || source.columns ? { columns: { ...columns, ...source.columns } } : {}),
   }));

@@ -11,4 +11,4 @@ export type {
   PlanSide,
 } from './messages.js';
 export { PlanInspector } from './plan-inspector.js';
-export { type PlanSource, readPlanOptions, readPlanSource, sourceKey, sourceName } from './source.js';
+export { type PlanSource, readPlanOptions, readPlanSource, sourceKey } from './source.js';

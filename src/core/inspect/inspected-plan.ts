@@ -10,7 +10,7 @@ import { binCount, type Plan, readPlan } from '../plan/index.js';
 import { obtainPlan } from '../prepare/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { DatasetFileReference } from '../run/config.js';
-import { PLAN_FILE, readRun } from '../run/index.js';
+import { datasetName, PLAN_FILE, readRun } from '../run/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 import { type BinView, viewBin } from './bin-view.js';
 import { fileHash } from '../files/file-hash.js';
@@ -47,14 +47,12 @@ export class InspectedPlan {
    * @throws WishboneError when there is no plan to look at
    */
   static async open(source: PlanSource, work: WorkOptions = {}): Promise<InspectedPlan> {
-    const { name, dataset, files, model, plan } = await planOf(source, work);
-    const [shape, noFlops] = await attempt(async () => (await inspectModel(model)).config);
-    const [tokenizer, noText] = await attempt(() => ModelTokenizer.load(model));
+    const { plan, files, ...names } = await planOf(source, work);
+    const [shape, noFlops] = await attempt(async () => (await inspectModel(names.model)).config);
+    const [tokenizer, noText] = await attempt(() => ModelTokenizer.load(names.model));
     const { sharing, capacity, epochs, counts } = plan.metadata;
     const info: PlanInfo = {
-      name,
-      dataset,
-      model,
+      ...names,
       sharing,
       capacity,
       epochs,
@@ -163,16 +161,20 @@ function costOf(plan: Plan, shape: LlamaShape): PlanCost {
 async function planOf(
   source: PlanSource,
   work: WorkOptions,
-): Promise<{ name: string; dataset: string; files: readonly DatasetFileReference[]; model: string; plan: Plan }> {
+): Promise<
+  Pick<PlanInfo, 'name' | 'datasetName' | 'dataset' | 'model'> & { readonly files: readonly DatasetFileReference[]; readonly plan: Plan }
+> {
   if (source.kind === 'dataset') {
     const planned = await obtainPlan(source, work, { files: true });
     const dataset = planned.reference.path;
     const files = planned.summary.files.map((file) => ({ ...file, format: file.form }));
-    return { name: path.basename(dataset), dataset, files, model: planned.model.folder, plan: await planned.plan() };
+    const name = datasetName(planned.reference);
+    return { name, datasetName: name, dataset, files, model: planned.model.folder, plan: await planned.plan() };
   }
   const { folder, config } = await readRun(source.folder);
   return {
     name: config.name,
+    datasetName: datasetName(config.dataset),
     dataset: config.dataset.path,
     files: config.dataset.files ?? [],
     model: path.resolve(folder, config.model.path),

@@ -6,9 +6,11 @@ import type { PlanSource } from './source.js';
 
 /** What is known of a plan once it is open. */
 export interface PlanInfo {
-  /** The run's name, or that of the dataset's file. */
+  /** The run's name, or the dataset's. */
   readonly name: string;
-  /** Absolute path. */
+  /** What people call the dataset. */
+  readonly datasetName: string;
+  /** Absolute path; of several files the first. */
   readonly dataset: string;
   /** Absolute path. */
   readonly model: string;

@@ -1,15 +1,6 @@
 import { totalmem } from 'node:os';
 import type { WorkOptions } from '../work/progress.js';
-import {
-  type Answer,
-  type Argument,
-  Client,
-  type Limits,
-  type Method,
-  readingEnded,
-  startProcess,
-  workerBundle,
-} from '../transport/index.js';
+import { type Answer, type Argument, type Client, type Limits, type Method, readingEnded, startReading } from '../transport/index.js';
 import type { InspectCalls, PlanInfo } from './messages.js';
 import { filesOf, type PlanSource } from './source.js';
 
@@ -21,12 +12,7 @@ export class PlanInspector {
   readonly #client: Client<InspectCalls>;
 
   private constructor() {
-    const file = workerBundle('inspect');
-    if (file === undefined) throw new Error('there is no bundle of src/workers/inspect.ts');
-    const channel = startProcess(file, { limits: LIMITS });
-    this.#client = new Client<InspectCalls>(channel);
-    // A panel that is open keeps no process alive.
-    channel.keepAlive(false);
+    this.#client = startReading('inspect', LIMITS);
   }
 
   /**

@@ -45,11 +45,6 @@ export function sourceKey(source: PlanSource): string {
     : `dataset ${JSON.stringify([source.dataset, source.model, Object.entries(source.plan).sort(), source.autoCapacity])}`;
 }
 
-/** A source's name for people: that of the run's folder or of the dataset. */
-export function sourceName(source: PlanSource): string {
-  return path.basename(source.kind === 'run' ? source.folder : source.dataset);
-}
-
 function isAbsolute(value: unknown): value is string {
   return typeof value === 'string' && path.isAbsolute(value);
 }

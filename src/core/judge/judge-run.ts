@@ -1,10 +1,10 @@
 import { WishboneError } from '../errors.js';
 import { readRun } from '../run/folder.js';
-import { type Completion, Sampler } from '../sample/index.js';
+import { type Completion, sampledModels, Sampler } from '../sample/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { isLoopback, JudgeEndpoint } from './endpoint.js';
 import { Known } from './known.js';
-import { findPrompts, type JudgedPrompt, promptSource } from './prompts.js';
+import { findPrompts, type FoundPrompts, type JudgedPrompt, type PromptSource, promptSource } from './prompts.js';
 import { question, QUESTION_TOKENS, saidIn } from './question.js';
 import {
   comparisonId,
@@ -57,34 +57,96 @@ interface Prepared {
   readonly known: Known;
 }
 
-/**
- * What {@link judgeRun} would do.
- *
- * @throws WishboneError as that, for what is wrong before the first completion
- */
-export async function planJudging(request: JudgeRequest): Promise<JudgePlan> {
-  return (await prepare(request)).plan;
+/** The prompts of a request as its models read them. */
+interface ReadyPrompts {
+  /** Equal where they would be the same. */
+  readonly key: string;
+  readonly sampler: Sampler;
+  readonly found: FoundPrompts;
 }
 
-/**
- * Has both sides complete held-out prompts, and the texts judged in both orders. Completions and verdicts are written as they come, so
- * that whatever ends it, what there is stays, and is not asked for again.
- *
- * @returns what the comparison's file has then
- * @throws WishboneError for bad input, with what the runner says, and when the judge cannot be asked; the signal's reason
- */
-export async function judgeRun(request: JudgeRequest, work: WorkOptions = {}): Promise<JudgeReport> {
-  const prepared = await prepare(request);
-  const { plan, prompts } = prepared;
-  const writer = await RecordWriter.open(request.folder, plan.head);
-  try {
-    for (const { key, text, tokens } of prompts) await writer.prompt(key, text, tokens.length);
-    await completeAll(request, prepared, writer, work);
-    if (request.judge.kind === 'rule') await judgeByRule(request, prepared, writer);
-    else await judgeByEndpoint(request, request.judge, prepared, writer, work);
-    return reportOf(writer.record);
-  } finally {
-    await writer.close();
+/** Judging, and what it would take. A request that is looked at first and judged then has its prompts prepared once. */
+export class Judging {
+  #ready: ReadyPrompts | undefined;
+
+  /**
+   * What {@link judge} would do.
+   *
+   * @throws WishboneError as that, for what is wrong before the first completion
+   */
+  async plan(request: JudgeRequest): Promise<JudgePlan> {
+    return (await this.#prepare(request)).plan;
+  }
+
+  /**
+   * Has both sides complete held-out prompts, and the texts judged in both orders. Completions and verdicts are written as they come, so
+   * that whatever ends it, what there is stays, and is not asked for again.
+   *
+   * @returns what the comparison's file has then
+   * @throws WishboneError for bad input, with what the runner says, and when the judge cannot be asked; the signal's reason
+   */
+  async judge(request: JudgeRequest, work: WorkOptions = {}): Promise<JudgeReport> {
+    const prepared = await this.#prepare(request);
+    const { plan, prompts } = prepared;
+    const writer = await RecordWriter.open(request.folder, plan.head);
+    try {
+      for (const { key, text, tokens } of prompts) await writer.prompt(key, text, tokens.length);
+      await completeAll(request, prepared, writer, work);
+      if (request.judge.kind === 'rule') await judgeByRule(request, prepared, writer);
+      else await judgeByEndpoint(request, request.judge, prepared, writer, work);
+      return reportOf(writer.record);
+    } finally {
+      await writer.close();
+    }
+  }
+
+  async #prepare(request: JudgeRequest): Promise<Prepared> {
+    const { judge, ask, sampling, count } = request;
+    // What is wrong with them is said before anything is computed.
+    if (judge.kind === 'rule') ruleOf(judge);
+    else new JudgeEndpoint(judge, ask, new AbortController().signal);
+    const { folder, config } = await readRun(request.folder);
+    const source = await promptSource(config, request.dataset);
+    const models = await sampledModels(folder);
+    const first = await firstSide(config.name, models);
+    const second = await secondSide(config.name, models, request.against);
+    if (first.key === second.key) {
+      const advice = 'name another run, another model, or the responses of the dataset';
+      throw new WishboneError('both sides are the same model', folder, advice);
+    }
+    const longest = Math.min(...(await Promise.all([first, second].map(longestOf)))) - sampling.max_new_tokens;
+    const { sampler, found } = await this.#prompts(folder, source, { count, longest, first });
+    const { prompts, tooLong } = found;
+    const named = ({ label, key }: Side) => ({ label, key });
+    const facts = { first: named(first), second: named(second), sampling, judge: keptJudge(judge), prompts: source };
+    const head: JudgeHead = { id: comparisonId(facts), created: new Date().toISOString(), ...facts };
+    const file = recordFile(folder, head.id);
+    // A file that is there and cannot be read is not written over.
+    await readRecord(file);
+    const known = new Known(await readRecords(folder), judgeKey(head.judge));
+    const sides = { first, second };
+    const isTrainedOn =
+      source.sha256 === config.dataset.sha256 || (config.dataset.files ?? []).some(({ sha256 }) => sha256 === source.sha256);
+    const plan = {
+      ...{ file, head, prompts: prompts.length, tooLong, isTrainedOn: source.from === 'dataset' && isTrainedOn },
+      ...costOf(request, prompts, sides, head, known, sampler),
+      isPaid: judge.kind === 'endpoint' && (!isLoopback(judge.url) || ask.key !== undefined),
+    };
+    return { plan, sampler, prompts, sides, known };
+  }
+
+  /** @param first whose tokenizer and template read the prompts */
+  async #prompts(
+    folder: string,
+    source: PromptSource,
+    { count, longest, first }: { readonly count: number; readonly longest: number; readonly first: Side },
+  ): Promise<ReadyPrompts> {
+    const key = JSON.stringify([folder, source, count, longest, first.key]);
+    if (this.#ready?.key === key) return this.#ready;
+    const sampler = await Sampler.open(folder);
+    const { tokenizer, ends, model } = sampler;
+    const found = await findPrompts(folder, source, count, { tokenizer, ends, vocabSize: model.config.vocabSize, longest });
+    return (this.#ready = { key, sampler, found });
   }
 }
 
@@ -108,46 +170,6 @@ export async function readJudgement({ folder, id }: { readonly folder: string; r
   const records = await readRecords(run.folder);
   const record = records.find(({ head }) => head.id === id) ?? records[0];
   return { heads: records.map(({ head }) => head), report: record === undefined ? undefined : reportOf(record) };
-}
-
-async function prepare(request: JudgeRequest): Promise<Prepared> {
-  const { judge, ask, sampling, count } = request;
-  // What is wrong with them is said before anything is computed.
-  if (judge.kind === 'rule') ruleOf(judge);
-  else new JudgeEndpoint(judge, ask, new AbortController().signal);
-  const { folder, config } = await readRun(request.folder);
-  const source = await promptSource(config, request.dataset);
-  const sampler = await Sampler.open(folder);
-  const first = await firstSide(config.name, sampler.models);
-  const second = await secondSide(config.name, sampler.models, request.against);
-  if (first.key === second.key) {
-    const advice = 'name another run, another model, or the responses of the dataset';
-    throw new WishboneError('both sides are the same model', folder, advice);
-  }
-  const longest = Math.min(...(await Promise.all([first, second].map(longestOf)))) - sampling.max_new_tokens;
-  const { vocabSize } = sampler.model.config;
-  const { prompts, tooLong } = await findPrompts(folder, source, count, {
-    tokenizer: sampler.tokenizer,
-    ends: sampler.ends,
-    vocabSize,
-    longest,
-  });
-  const named = ({ label, key }: Side) => ({ label, key });
-  const facts = { first: named(first), second: named(second), sampling, judge: keptJudge(judge), prompts: source };
-  const head: JudgeHead = { id: comparisonId(facts), created: new Date().toISOString(), ...facts };
-  const file = recordFile(folder, head.id);
-  // A file that is there and cannot be read is not written over.
-  await readRecord(file);
-  const known = new Known(await readRecords(folder), judgeKey(head.judge));
-  const sides = { first, second };
-  const isTrainedOn =
-    source.sha256 === config.dataset.sha256 || (config.dataset.files ?? []).some(({ sha256 }) => sha256 === source.sha256);
-  const plan = {
-    ...{ file, head, prompts: prompts.length, tooLong, isTrainedOn: source.from === 'dataset' && isTrainedOn },
-    ...costOf(request, prompts, sides, head, known, sampler),
-    isPaid: judge.kind === 'endpoint' && (!isLoopback(judge.url) || ask.key !== undefined),
-  };
-  return { plan, sampler, prompts, sides, known };
 }
 
 function costOf(

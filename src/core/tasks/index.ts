@@ -65,9 +65,9 @@ export interface Tasks {
   pairCurve(request: CurveRequest): PairCurve;
   /** `explainChosen`: the same, and the models of a run may be asked. */
   why(request: WhyRequest): WhyAnswer;
-  /** `planJudging`: what judging would take. */
+  /** `Judging.plan`: what judging would take. `judge` in the same process has its prompts then. */
   planJudging(request: JudgeRequest): JudgePlan;
-  /** `judgeRun`: its models are asked, and a judge. */
+  /** `Judging.judge`: its models are asked, and a judge. */
   judge(request: JudgeRequest): JudgeReport;
   /** `readJudgement` */
   judgement(request: { readonly folder: string; readonly id?: string | undefined }): Judgement;

@@ -56,13 +56,13 @@ export interface SourceContext {
  */
 export function tokensKey(source: DatasetSource, sha256: string, { model, tokenizerHash, plan }: SourceContext): string {
   const { vocabSize, maxPositions } = model.config;
-  const { form, columns, tags, media } = source;
+  const { form, columns, tags, media, shown } = source;
   const { kind: ending, packing } = fileKind(source.path);
   const kind = ending === undefined ? '' : `.${ending}${packing === undefined ? '' : `.${packing}`}`;
   const { format, pairing, min_margin: minMargin, max_length: maxLength, max_prompt_length: maxPromptLength } = plan;
   const parts = { format, pairing, minMargin, maxLength, maxPromptLength, vocabSize, maxPositions, onBadRow: plan.on_bad_row };
   const template = plan.chat_template;
-  const all = ['tokens', TOKENS_VERSION, sha256, kind, { form, columns, tags, media }, tokenizerHash, template, parts];
+  const all = ['tokens', TOKENS_VERSION, sha256, kind, { form, columns, tags, media, shown }, tokenizerHash, template, parts];
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
 }
 

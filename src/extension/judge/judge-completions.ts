@@ -3,7 +3,7 @@ import type * as vscode from 'vscode';
 import { costOf, JUDGE_DEFAULTS, type JudgePlan, type JudgeRequest, judgeText } from '../../core/judge/index.js';
 import type { RunListing } from '../../core/run/index.js';
 import { locateRunner } from '../../core/runner/index.js';
-import { runTask } from '../../core/tasks/index.js';
+import { ask, taskProcess } from '../../core/tasks/index.js';
 import type { Progress } from '../../core/work/progress.js';
 import { formatCount, plural } from '../../format.js';
 import { longWork } from '../long-work.js';
@@ -41,15 +41,20 @@ export class JudgeCompletions {
     if (!(await ensureTrusted())) return;
     const request = await this.#ask(run, others);
     if (request === undefined) return;
-    const plan = await longWork('Looking at what judging takes', say, (work) => runTask('planJudging', request, work));
-    if (plan === undefined || !(await mayBegin(plan))) return;
-    const title = `Judging ${plan.head.first.label} beside ${plan.head.second.label}`;
+    const judging = taskProcess('judge');
     let isWhole = false;
     try {
-      isWhole = (await longWork(title, say, (work) => runTask('judge', request, work))) !== undefined;
+      const plan = await longWork('Looking at what judging takes', say, (work) => ask(judging, 'planJudging', request, work));
+      if (plan === undefined || !(await mayBegin(plan))) return;
+      const title = `Judging ${plan.head.first.label} beside ${plan.head.second.label}`;
+      try {
+        isWhole = (await longWork(title, say, (work) => ask(judging, 'judge', request, work))) !== undefined;
+      } finally {
+        // Also what is there after an error, or when somebody has had enough.
+        await this.panels.showJudged(run.folder, plan.head.id);
+      }
     } finally {
-      // Also what is there after an error, or when somebody has had enough.
-      await this.panels.showJudged(run.folder, plan.head.id);
+      judging.close();
     }
     if (!isWhole) void showInformation('Judging was stopped. What is there is kept, and is not asked for again.');
   }

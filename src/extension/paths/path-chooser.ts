@@ -39,9 +39,14 @@ export class PathChooser {
     return typeof picked === 'string' ? undefined : picked.value;
   }
 
-  /** What a form starts with: the given file or else the most likely one, and a model. */
+  /** What a form starts with: the given file or folder, which may be a model too, or else the most likely dataset and model. */
   async likely(given?: unknown): Promise<{ dataset: string | undefined; model: string | undefined }> {
-    const [dataset, model] = await Promise.all([givenPath(given) ?? this.#likelyDataset(), this.#likelyModel()]);
+    const place = givenPath(given);
+    const isModel = place !== undefined && (await mayBeModel(place));
+    const [dataset, model] = await Promise.all([
+      (isModel ? undefined : place) ?? this.#likelyDataset(),
+      isModel ? place : this.#likelyModel(),
+    ]);
     return { dataset, model };
   }
 

@@ -33,6 +33,7 @@ export async function pickFrom<T>(options: ListOptions<T>): Promise<Picked<T>> {
     list.matchOnDetail = true;
     // Switching to another window must not cancel a half-made decision.
     list.ignoreFocusOut = true;
+    list.keepScrollPosition = true;
     const result = new Promise<Picked<T>>((resolve) => {
       list.onDidAccept(() => {
         const value = list.selectedItems[0]?.value;

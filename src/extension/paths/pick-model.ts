@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import * as vscode from 'vscode';
 
@@ -17,9 +18,11 @@ import { mayBeModel } from './candidates.js';
 import { placeOf } from './pick-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Choice, type Picked, separator } from './pick-list.js';
-import { BROWSE_CHOICE, cachedChoice, IN_CACHE, pickPath, type PickOptions, type ShowPaths } from './pick-path.js';
+import { BROWSE_CHOICE, cachedChoice, IN_CACHE, type PathChoice, pickPath, type PickOptions, type ShowPaths } from './pick-path.js';
 
 const MOST_MODELS = 200;
+/** Milliseconds after which another folder can be looked for, whatever is still to come. */
+const LONGEST_WAIT = 1000;
 
 /** Asks for a model: recently used ones, those in the workspace and the Hugging Face cache, what is found on the hub, or any other folder. */
 export async function pickModel(recent: RecentPaths, { title = 'Model', hub = false }: PickOptions = {}): Promise<Picked<string>> {
@@ -48,50 +51,77 @@ export async function pickAdapter(): Promise<Picked<string>> {
   });
 }
 
-async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: AbortSignal): Promise<void> {
-  const used: Choice<string>[] = [];
-  const found: Choice<string>[] = [];
-  const cached: Choice<string>[] = [];
-  const seen = new Set<string>();
-  const listed: { readonly group: Choice<string>[]; readonly index: number; readonly folder: string; readonly parameters: number }[] = [];
-  const draw = (): void =>
-    show([
-      ...(used.length === 0 ? [] : [separator<string>('used last'), ...used]),
-      ...(found.length === 0 ? [] : [separator<string>('in the workspace'), ...found]),
-      ...(cached.length === 0 ? [] : [separator<string>(IN_CACHE), ...cached]),
-      separator('other'),
-      BROWSE_CHOICE,
-    ]);
-  const cache = hubCache();
-  const add = async (group: Choice<string>[], folder: string): Promise<void> => {
-    if (signal.aborted || seen.has(folder)) return;
-    seen.add(folder);
-    if (!(await mayBeModel(folder))) return;
-    const id = hub ? await cachedName(cache, folder) : undefined;
-    const { text, parameters } = await describe(folder);
-    const at = group.push({
-      label: `$(symbol-class) ${id ?? modelName(folder)}`,
-      description: originOf(folder)?.commit.slice(0, 12) ?? placeOf(folder),
-      detail: text,
-      value: id ?? folder,
-    });
-    draw();
-    if (parameters !== undefined) listed.push({ group, index: at - 1, folder, parameters });
-  };
+/** A group of the list. */
+interface Group {
+  readonly heading: string;
+  readonly choices: Choice<string>[];
+  /** The folder of each. */
+  readonly folders: readonly string[];
+}
 
+async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: AbortSignal): Promise<void> {
+  // Nothing moves under the pointer: all folders are found first, and what is in them is said in its place. A folder on a disk that does
+  // not answer is no reason to wait for another one: then that can be looked for, and stands above whatever comes.
+  const found = findModels(recent, hub);
+  const isSlow = await Promise.race([found.then(() => false), sleep(LONGEST_WAIT, true, { signal })]);
+  const other: readonly PathChoice[] = [separator('other'), BROWSE_CHOICE];
+  if (isSlow) show(other);
+  const groups = await found;
+  const draw = (): void => {
+    const models = groups.flatMap(({ heading, choices }) => (choices.length === 0 ? [] : [separator<string>(heading), ...choices]));
+    show(isSlow ? [...other, ...models] : [...models, ...other]);
+  };
   draw();
-  for (const folder of recent.all) await add(used, folder);
-  for (const folder of await modelCandidates()) await add(found, folder);
-  for (const { folder } of await cachedModels(cache)) await add(cached, folder);
+  const trainable: { readonly choices: Choice<string>[]; readonly index: number; readonly folder: string; readonly parameters: number }[] =
+    [];
+  for (const { choices, folders } of groups)
+    for (const [index, folder] of folders.entries()) {
+      if (signal.aborted) return;
+      const { text, parameters } = await describe(folder);
+      choices[index] = { ...choices[index]!, detail: text };
+      draw();
+      if (parameters !== undefined) trainable.push({ choices, index, folder, parameters });
+    }
   if (!hub || !vscode.workspace.isTrusted) return;
   // The runner is asked about each, which takes a moment.
-  for (const { group, index, folder, parameters } of listed) {
+  for (const { choices, index, folder, parameters } of trainable) {
     const fit = await modelFit(folder, parameters);
     if (signal.aborted) return;
-    const choice = group[index]!;
-    if (fit !== undefined) group[index] = { ...choice, detail: `${choice.detail} · ${fitText(fit)}` };
+    const choice = choices[index]!;
+    if (fit !== undefined) choices[index] = { ...choice, detail: `${choice.detail} · ${fitText(fit)}` };
     draw();
   }
+}
+
+/** The models that are known, each once, without what is in them. */
+async function findModels(recent: RecentPaths, hub: boolean): Promise<Group[]> {
+  const cache = hubCache();
+  const [workspace, cached] = await Promise.all([modelCandidates(), cachedModels(cache)]);
+  const seen = new Set<string>();
+  const groups: Group[] = [];
+  for (const [heading, candidates] of [
+    ['used last', recent.all],
+    ['in the workspace', workspace],
+    [IN_CACHE, cached.map(({ folder }) => folder)],
+  ] as const) {
+    const fresh = candidates.filter((folder) => !seen.has(folder) && seen.add(folder));
+    const areModels = await Promise.all(fresh.map(mayBeModel));
+    const folders = fresh.filter((_, index) => areModels[index]);
+    const choices = await Promise.all(
+      folders.map(async (folder): Promise<Choice<string>> => {
+        const id = hub ? await cachedName(cache, folder) : undefined;
+        return {
+          label: `$(symbol-class) ${id ?? modelName(folder)}`,
+          description: originOf(folder)?.commit.slice(0, 12) ?? placeOf(folder),
+          // As high as it will be.
+          detail: '…',
+          value: id ?? folder,
+        };
+      }),
+    );
+    groups.push({ heading, choices, folders });
+  }
+  return groups;
 }
 
 /** "fits here: 9.3 GiB of 79.2 GiB on the GPU" */

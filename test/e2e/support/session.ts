@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import { browserArguments, findBrowser } from '../../../scripts/browser.mjs';
-import { installExtension, type RunningServer, startServer } from '../../../scripts/vscode-server.mjs';
+import { type RunningServer, startServer } from '../../../scripts/vscode-server.mjs';
+import { putInstalled } from './installed.js';
 import { runsIn } from './runs.js';
 import { Workbench } from './workbench.js';
 
@@ -49,7 +50,7 @@ export class Session {
     const workspace = join(folder, 'workspace');
     const folders = { data: join(folder, 'server'), extensions: join(folder, 'extensions') };
     await makeWorkspace(workspace, empty);
-    await installExtension(await packagedExtension(), folders);
+    await putInstalled(await packagedExtension(), folders.extensions);
     const server = await startServer({ ...folders, trust, env });
     const executablePath = findBrowser();
     if (executablePath === undefined) throw new Error('no Chromium: run npm test, which installs one');

@@ -4,11 +4,13 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { Dataset, findSources, savedName } from '../../../src/core/dataset/index.js';
+import { Dataset, type DatasetSource, findSources, savedName } from '../../../src/core/dataset/index.js';
 import { readRows } from '../../../src/core/dataset/rows.js';
 import { ByteSource } from '../../../src/core/dataset/source.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { exactText } from '../../../src/core/exact-json/index.js';
+import { DEFAULT_PLAN } from '../../../src/core/options/index.js';
+import { type SourceContext, tokensKey } from '../../../src/core/tokenise/tokenised-source.js';
 import { spelt } from '../exact-json/spelt.js';
 
 const folder = path.join(import.meta.dirname, 'arrow');
@@ -99,6 +101,61 @@ test('rows that other files choose, and files elsewhere, are refused by name', a
   assert.match((await refusal(copy)).what, /cannot be read/);
   await rm(state);
   await assert.rejects(ByteSource.open(copy), /is a folder, not a file/);
+});
+
+test('columns of a format that are not there, or no names, are refused by name; those of other files mean nothing', async (t) => {
+  const copy = await copyOf(t, 'formatted');
+  const state = path.join(copy, 'state.json');
+  const [file] = (await findSources(copy)).map((source) => source.path);
+  const known = JSON.parse(await readFile(state, 'utf8')) as object;
+  const firstRow = async (): Promise<unknown> => {
+    const columns = { used: ['prompt', 'chosen', 'rejected', 'tools'], needed: [] };
+    for await (const row of readRows(await ByteSource.open(file!), columns)) {
+      if ('error' in row) throw row.error;
+      return Object.keys(row.value as object);
+    }
+    return undefined;
+  };
+  const all = ['prompt', 'chosen', 'rejected', 'tools'];
+  for (const [change, wanted] of [
+    [{}, all.slice(0, 3)],
+    [{ _format_columns: null }, all],
+    [{ _format_columns: 'prompt' }, ['prompt']],
+    [{ _format_columns: ['tools', 'prompt'] }, ['prompt', 'tools']],
+    [{ _output_all_columns: true }, all],
+    // A list of other files.
+    [{ _data_files: [{ filename: 'other.arrow' }] }, all],
+    [{ _data_files: 1 }, all],
+  ] as const) {
+    await writeFile(state, JSON.stringify({ ...known, ...change }));
+    assert.deepEqual(await firstRow(), wanted, JSON.stringify(change));
+  }
+  for (const [columns, what] of [
+    [['prompt', 'gone'], /^the dataset has no column "gone"$/],
+    [[1], /must be a list of names of columns/],
+    [{}, /must be a list of names of columns/],
+  ] as const) {
+    await writeFile(state, JSON.stringify({ ...known, _format_columns: columns }));
+    await assert.rejects(firstRow(), (error) => {
+      assert.ok(error instanceof WishboneError);
+      assert.match(error.what, what);
+      return error.where === `${state}, field "_format_columns"`;
+    });
+  }
+  await writeFile(state, '{');
+  assert.deepEqual(await firstRow(), all);
+});
+
+test('what a folder shows decides what is kept of it', async (t) => {
+  const copy = await copyOf(t, 'formatted');
+  const [own] = await findSources(copy);
+  assert.deepEqual(own!.shown, ['prompt', 'chosen', 'rejected']);
+  assert.deepEqual((await findSources(own!.path))[0]!.shown, own!.shown, 'by its file too');
+  const [all] = await findSources(path.join(folder, 'formatted-all'));
+  assert.equal(all!.shown, undefined);
+  const context = { model: { config: { vocabSize: 2, maxPositions: 3 } }, tokenizerHash: 'tokenizer', plan: DEFAULT_PLAN };
+  const key = (source: DatasetSource): string => tokensKey(source, 'the same bytes', context as unknown as SourceContext);
+  assert.notEqual(key(own!), key(all!));
 });
 
 test('a file of a folder names the whole', async () => {

@@ -8,6 +8,7 @@ import { InspectedPlan } from '../../../src/core/inspect/inspected-plan.js';
 import { readPlanSource, sourceKey } from '../../../src/core/inspect/index.js';
 import { WishboneError } from '../../../src/core/errors.js';
 import { prepareRun } from '../../../src/core/prepare/index.js';
+import { writeLabels } from '../../../src/core/run/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING } from '../../../src/core/options/index.js';
 
 const examples = resolve(import.meta.dirname, '../../../examples');
@@ -109,6 +110,20 @@ test('a run shows its own plan; what became of dataset and model is told', async
   await assert.rejects(InspectedPlan.open({ kind: 'run', folder: run }), WishboneError);
   await rm(run, { recursive: true });
   await assert.rejects(InspectedPlan.open({ kind: 'run', folder: run }), WishboneError);
+});
+
+test('a plan is called as people call the run, or the folder that its dataset is in', async () => {
+  const saved = resolve(import.meta.dirname, '../dataset/arrow/shards');
+  const { info } = await InspectedPlan.open({ kind: 'dataset', dataset: saved, model, plan: options });
+  assert.deepEqual([info.name, info.datasetName], ['shards', 'shards']);
+  assert.match(info.dataset, /data-00000-of-00003\.arrow$/);
+  const { folder: run } = await prepareRun({
+    ...{ dataset: saved, model, name: 'planned', plan: options, training: DEFAULT_TRAINING, runner: DEFAULT_RUNNER },
+    runsFolder: join(folder, 'runs'),
+  });
+  await writeLabels(run, { name: 'renamed', tags: [] });
+  const ofRun = (await InspectedPlan.open({ kind: 'run', folder: run })).info;
+  assert.deepEqual([ofRun.name, ofRun.datasetName], ['renamed', 'shards']);
 });
 
 test('a source survives JSON, and nothing else is taken for one', () => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { BadRowError, ExitCode, WishboneError } from '../../../src/core/errors.js';
 import type { OwnedChannel } from '../../../src/core/transport/channel.js';
-import { Client, type ClientListener, ProcessEnded, startProcess, startThread } from '../../../src/core/transport/index.js';
+import { Client, type ClientListener, ProcessEnded, startProcess, startReading, startThread } from '../../../src/core/transport/index.js';
 import { hardLimit } from '../../../src/core/transport/hard-limit.js';
 import { until } from '../run/support.js';
 import type { TestCalls, TestEvents } from './served.js';
@@ -165,4 +165,18 @@ test('a process that hangs does not outlive the one that started it', async (t) 
   assert.ok(pid > 0 && isThere());
   parent.kill('SIGKILL');
   await until(() => !isThere(), 'its end');
+});
+
+test('a process that reads for what is open: by its bundle, with what it says when it ends', async (t) => {
+  // It keeps nobody alive, not even who waits for its answer.
+  const alive = setInterval(() => undefined, 1000);
+  t.after(() => clearInterval(alive));
+  let ended: unknown;
+  const limits = { memory: 2 ** 30, busy: 60 };
+  const onEnd = (error: unknown): void => void (ended = error);
+  const reading = startReading<TestCalls, TestEvents>('served', limits, { onEnd }, await bundled(t, 'served.ts'));
+  assert.deepEqual(await reading.call('double', Int32Array.of(4)), Int32Array.of(8));
+  await reading.end();
+  assert.equal(ended, undefined, 'somebody ended it');
+  assert.throws(() => startReading('nothing', limits), /there is no bundle of src\/workers\/nothing\.ts/);
 });

@@ -1,14 +1,5 @@
 import { totalmem } from 'node:os';
-import {
-  type Answer,
-  type Argument,
-  Client,
-  type Limits,
-  type Method,
-  readingEnded,
-  startProcess,
-  workerBundle,
-} from '../../transport/index.js';
+import { type Answer, type Argument, type Client, type Limits, type Method, readingEnded, startReading } from '../../transport/index.js';
 import type { ChatCalls } from './messages.js';
 
 /** A tokenizer and an evaluation set that is kept in part. */
@@ -16,12 +7,12 @@ const LIMITS: Limits = { memory: Math.max(1.5 * 2 ** 30, totalmem() / 2), busy: 
 
 /** What `serveChat` does, in a process of its own: templates, tokenizers and datasets may come from anywhere. */
 export class ChatTexts {
-  readonly #worker: string | undefined;
+  readonly #bundle: string | undefined;
   #client: Client<ChatCalls> | undefined;
 
-  /** @param worker a bundle of `src/workers/chat.ts`; by default the one beside this bundle */
-  constructor(worker = workerBundle('chat')) {
-    this.#worker = worker;
+  /** @param bundle of `src/workers/chat.ts`; by default the one beside this bundle */
+  constructor(bundle?: string) {
+    this.#bundle = bundle;
   }
 
   /** @param files that are read for it, and may be at fault when the process ends early; the next call starts another */
@@ -44,15 +35,10 @@ export class ChatTexts {
   }
 
   #start(): Client<ChatCalls> {
-    if (this.#worker === undefined) throw new Error('there is no bundle of src/workers/chat.ts');
-    const channel = startProcess(this.#worker, { limits: LIMITS });
-    const client = new Client<ChatCalls>(channel, {
-      onEnd: () => {
-        if (this.#client === client) this.#client = undefined;
-      },
-    });
-    // A panel that is open keeps no process alive.
-    channel.keepAlive(false);
+    const onEnd = (): void => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    const client = startReading<ChatCalls>('chat', LIMITS, { onEnd }, this.#bundle);
     return client;
   }
 }

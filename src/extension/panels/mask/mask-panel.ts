@@ -19,6 +19,7 @@ export const MASK: PanelKind<MaskPageMessage, PlanPageState> = {
 /** One mask inspector. */
 export class MaskPanel extends PlanPanel<MaskHostMessage, MaskPageMessage> {
   protected readonly command = 'wishbone.inspectMasks';
+  protected readonly title = MASK.title;
   #aim: Aim;
   /** The bin that is shown; -1 before the first one. */
   #bin = -1;

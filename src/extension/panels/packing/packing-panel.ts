@@ -16,6 +16,7 @@ export const PACKING: PanelKind<PackingPageMessage, PlanPageState> = {
 /** One packing view. */
 export class PackingPanel extends PlanPanel<PackingHostMessage, PackingPageMessage> {
   protected readonly command = 'wishbone.showPacking';
+  protected readonly title = PACKING.title;
   #aim: Aim;
 
   constructor(

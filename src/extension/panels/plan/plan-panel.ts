@@ -1,9 +1,9 @@
 import { access } from 'node:fs/promises';
-import path from 'node:path';
 
 import type * as vscode from 'vscode';
 
 import { WishboneError } from '../../../core/errors.js';
+import { modelName } from '../../../core/hub/cache.js';
 import type { PlanInfo, PlanSource } from '../../../core/inspect/index.js';
 import { sentence } from '../../../format.js';
 import type { PlanHeader, PlanHostMessage, PlanPageMessage } from '../../../protocol/plan.js';
@@ -41,6 +41,8 @@ export abstract class PlanPanel<
     page.listen({ show: () => this.#sendState(), answer: (message) => this.answer(message) });
   }
 
+  /** Of the tab, before the name of what is shown. */
+  protected abstract readonly title: string;
   /** Scrolls something else into view. */
   abstract aim(aim: Aim): void;
   /** Sends what the page shows. Called when both the page and the plan are there. */
@@ -106,6 +108,7 @@ export abstract class PlanPanel<
         use.dispose();
         return;
       }
+      this.page.panel.title = `${this.title}: ${use.info.name}`;
       this.#become({ kind: 'open', use });
       this.#watch(use);
     } catch (error) {
@@ -148,7 +151,7 @@ export abstract class PlanPanel<
       return;
     }
     const state = await use.inspector.ask('datasetState', null);
-    const name = path.basename(use.info.dataset);
+    const { datasetName: name } = use.info;
     if (state === 'same') send('', false);
     else if (state === 'missing') send(`${name} no longer exists; its rows cannot be opened.`, false);
     else if (source.kind === 'run') send(`${name} has changed since the run was planned; row numbers may not match.`, false);
@@ -174,14 +177,14 @@ function empty(reason: string, advice: string, again: boolean): PlanHostMessage 
 }
 
 function headerOf(source: PlanSource, info: PlanInfo): PlanHeader {
-  const { dataset, model, ...figures } = info;
+  const { dataset, model, datasetName, ...figures } = info;
   return {
     ...figures,
     source: JSON.stringify(source),
     kind: source.kind,
-    datasetName: path.basename(dataset),
+    datasetName,
     datasetPath: dataset,
-    modelName: path.basename(model),
+    modelName: modelName(model),
   };
 }
 

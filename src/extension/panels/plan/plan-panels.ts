@@ -1,6 +1,6 @@
 import type * as vscode from 'vscode';
 
-import { type PlanSource, readPlanSource, sourceKey, sourceName } from '../../../core/inspect/index.js';
+import { type PlanSource, readPlanSource, sourceKey } from '../../../core/inspect/index.js';
 import type { PlanPageState } from '../../../protocol/plan.js';
 import type { Page, PanelKind } from '../page.js';
 import { type PanelContext, Panels } from '../panels.js';
@@ -54,7 +54,7 @@ export class PlanPanels<ToPage extends { readonly type: string }, ToHost extends
       open.aim(aim);
       return;
     }
-    this.#add(this.#panels.newPage(`${this.#kind.title}: ${sourceName(source)}`), source, aim);
+    this.#add(this.#panels.newPage(this.#kind.title), source, aim);
   }
 
   #add(page: Page<ToPage, ToHost>, source: PlanSource | undefined, aim: Aim): void {
