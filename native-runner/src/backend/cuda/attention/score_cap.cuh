@@ -26,7 +26,8 @@ struct ScoreCap {
         return fmaxf(1 - tangent * tangent, 0.0f);
     }
     /// Scores that a thread has of the accumulators of wgmma, of two rows by turns, become capped ones. Four of a row share one
-    /// reciprocal: kernels with caps wait for the unit that computes those and powers. Not of both rows: one may hold anything.
+    /// reciprocal: kernels with caps wait for the unit that computes those and powers. They are 16 keys next to each other, all of them
+    /// loaded or none; what lies in the other row, or in a slot of keys that no load reached, may be anything.
     template <int Size>
     __device__ __forceinline__ void apply(float (&scores)[Size]) const {
         static_assert(Size % 8 == 0);

@@ -89,17 +89,8 @@ struct Consumer {
             wgmma_hold(s);
             before = softmax;
             if (fresh) softmax = Softmax{};
-            const auto hide = [&] {
-                hide_invisible<C, F::Windowed>(s, slots, shared.until(keys.stage), query0, query1,
-                                               p.first_seen);
-            };
-            hide();
-            if constexpr (F::Capped) {
-                // What lies in places that no load reached must not come near the scores that share its reciprocal; a cap shows
-                // hidden scores again.
-                p.cap.apply(s);
-                hide();
-            }
+            if constexpr (F::Capped) p.cap.apply(s);
+            hide_invisible<C, F::Windowed>(s, slots, shared.until(keys.stage), query0, query1, p.first_seen);
             warp_arrive(shared.key_empty(keys.stage));
             keys.next();
             softmax.template step<C::Lazy>(s, shrink, p.scale_log2);
