@@ -16,15 +16,15 @@ import { installServer } from './vscode-server.mjs';
 
 const results = join(root, 'test-results');
 
-/** Runs a program with its output kept, and shown unless it `isHeld` back; never rejects for an exit code. */
-function tee(program, args, env = process.env, isHeld = false) {
+/** Runs a program with its output shown and kept; never rejects for an exit code. */
+function tee(program, args, env = process.env) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const keep = (from, to) =>
       from.on('data', (text) => {
         output += text;
-        if (!isHeld) to.write(text);
+        to.write(text);
       });
     child.stdout.setEncoding('utf8');
     child.stderr.setEncoding('utf8');
@@ -77,8 +77,8 @@ function testFiles(folder) {
     .map((name) => join(folder, name));
 }
 
-/** node:test over every *.test.ts in a folder, or over one file, whose output may be held back; one file after another when `serial`. */
-async function nodeTests(name, folder, { serial = false, env = {}, files = testFiles(folder), isHeld = false } = {}) {
+/** node:test over every *.test.ts in a folder; one file after another when `serial`. */
+async function nodeTests(name, folder, { serial = false, env = {}, files = testFiles(folder) } = {}) {
   const tap = join(results, `${name}.tap`);
   const args = [
     ...['--import', 'tsx', '--test', `--test-concurrency=${serial ? 1 : availableParallelism()}`],
@@ -86,64 +86,25 @@ async function nodeTests(name, folder, { serial = false, env = {}, files = testF
     ...['--test-reporter=tap', `--test-reporter-destination=${tap}`],
     ...files,
   ];
-  const { ok, output } = await tee(process.execPath, args, { ...process.env, ...env }, isHeld);
-  return { ...judged(countTap(existsSync(tap) ? await readFile(tap, 'utf8') : ''), ok, name), output };
+  const { ok } = await tee(process.execPath, args, { ...process.env, ...env });
+  return judged(countTap(existsSync(tap) ? await readFile(tap, 'utf8') : ''), ok, name);
 }
 
-/** Milliseconds that a test which is tried again if need be waits for anything. */
-const FIRST_PATIENCE = '90000';
-
-/** Suites of files that mostly wait, for a window, a server or one thread: two of them go on side by side, each in a process of its own. */
-const BESIDE = {
-  // A real window on a loaded machine loses a key now and then: a file that failed is tried once more, with all the patience there is, and
-  // named at the end, so that one that often needs it is seen.
-  e2e: { folder: 'test/e2e', tries: 2 },
-  cli: { folder: 'test/cli', tries: 1 },
-};
-
 /**
- * The files of these suites. Each suite has a lane of its own, which takes files of the others once its own are done; where there is one core,
- * there is one lane. What a file says is shown when it has ended.
+ * The same, a file at a time in a window of its own. A real window on a loaded machine loses a key now and then: a file that failed is
+ * tried once more, and named at the end, so that one that often needs it is seen.
  */
-async function sideBySide(names) {
-  const left = new Map(names.map((name) => [name, testFiles(BESIDE[name].folder)]));
-  const found = new Map(names.map((name) => [name, { counts: [], again: [], seconds: 0 }]));
-  const begin = performance.now();
-  const lane = async (own) => {
-    for (;;) {
-      const name = [own, ...names].find((each) => left.get(each).length > 0);
-      if (name === undefined) return;
-      await one(name, left.get(name).shift());
-    }
-  };
-  const one = async (name, file) => {
-    const { folder, tries } = BESIDE[name];
-    const { counts, again } = found.get(name);
-    const label = `${name}-${basename(file, '.test.ts')}`;
-    for (let nth = 1; nth <= tries; nth++) {
-      const from = performance.now();
-      console.log(`${file} begins`);
-      const env = nth < tries ? { WISHBONE_PATIENCE: process.env.WISHBONE_PATIENCE ?? FIRST_PATIENCE } : {};
-      const tap = nth > 1 ? `${label}-again` : label;
-      const { output, ...count } = await nodeTests(tap, folder, { serial: true, files: [file], isHeld: true, env });
-      headline(`${file}, ${((performance.now() - from) / 1000).toFixed(0)} s`);
-      process.stdout.write(output);
-      if (count.failed > 0 && nth < tries) again.push(file);
-      else {
-        counts.push(count);
-        break;
-      }
-    }
-    found.get(name).seconds = (performance.now() - begin) / 1000;
-  };
-  const lanes = Math.min(2, availableParallelism());
-  await Promise.all(Array.from({ length: lanes }, (_, at) => lane(names[at % names.length])));
-  return new Map(
-    [...found].map(([name, { counts, again, seconds }]) => {
-      if (again.length > 0) console.log(`${name}: failed at first and tried again: ${again.join(', ')}`);
-      return [name, { ...sum(counts), again: again.length, seconds }];
-    }),
-  );
+async function windowTests(name, folder) {
+  const counts = [];
+  const again = [];
+  for (const file of testFiles(folder)) {
+    const once = (tap) => nodeTests(tap, folder, { serial: true, files: [file] });
+    const first = await once(`${name}-${basename(file, '.test.ts')}`);
+    if (first.failed > 0) again.push(file);
+    counts.push(first.failed > 0 ? await once(`${name}-${basename(file, '.test.ts')}-again`) : first);
+  }
+  if (again.length > 0) console.log(`${name}: failed at first and tried again: ${again.join(', ')}`);
+  return { ...sum(counts), again: again.length };
 }
 
 /** Counts of several suites as one. */
@@ -160,7 +121,6 @@ const needBundles = () => (bundled ??= build());
 const buildNative = (...args) => run(process.execPath, ['scripts/build-native.mjs', ...args]);
 const needRunner = () => (native ??= buildNative('--cpu'));
 
-/** What each suite counts; those in BESIDE get ready, and go on at the end. */
 const suites = {
   async types() {
     const { ok } = await tee(process.execPath, ['node_modules/typescript/bin/tsc', '--build']);
@@ -210,12 +170,14 @@ const suites = {
   async cli() {
     await needBundles();
     await needRunner();
+    return nodeTests('cli', 'test/cli', { serial: true });
   },
   async e2e() {
     await needBundles();
     await needRunner();
     await pack();
     await installServer();
+    return windowTests('e2e', 'test/e2e');
   },
 };
 
@@ -235,13 +197,6 @@ async function testAll(names) {
   const before = builtBackend();
   const all = [];
   const lines = [];
-  const note = (name, counts, seconds) => {
-    all.push(counts);
-    lines.push(
-      `${name.padEnd(7)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped${counts.again ? `, ${counts.again} files tried twice` : ''} (${seconds.toFixed(0)} s)`,
-    );
-  };
-  const ready = [];
   for (const name of wanted) {
     headline(name);
     const begin = performance.now();
@@ -251,12 +206,11 @@ async function testAll(names) {
       process.stderr.write(`${error.message}\n`);
       return { passed: 0, failed: 1, skipped: 0 };
     });
-    if (counts === undefined) ready.push(name);
-    else note(name, counts, (performance.now() - begin) / 1000);
-  }
-  if (ready.length > 0) {
-    headline(ready.join(' and '));
-    for (const [name, { seconds, ...counts }] of await sideBySide(ready)) note(name, counts, seconds);
+    all.push(counts);
+    const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+    lines.push(
+      `${name.padEnd(7)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped${counts.again ? `, ${counts.again} files tried twice` : ''} (${seconds} s)`,
+    );
   }
   // Whoever built the runner with CUDA gets it back.
   if (before === 'cuda' && builtBackend() !== before) await buildNative('--cuda');
