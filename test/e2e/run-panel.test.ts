@@ -163,7 +163,7 @@ step('it is renamed, tagged and written about from its panel', async () => {
 step('masks and packing are a click away', async () => {
   await (await page()).locator('.link', { hasText: 'Masks' }).click();
   await workbench.webview('main#mask canvas');
-  await workbench.page.locator('.tab', { hasText: 'the first one' }).click();
+  await workbench.page.getByRole('tab', { name: 'the first one', exact: true }).click();
   await (await page()).locator('.link', { hasText: 'Packing' }).click();
   await workbench.webview('main#packing canvas');
   await workbench.command('View: Close All Editors');
