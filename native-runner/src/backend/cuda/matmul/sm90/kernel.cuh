@@ -9,7 +9,7 @@
 //
 // Measured and dropped (docs/benchmarks.md, "Gated units in the products around them"): the epilogue before the next tile's products; clusters
 // of four, two by two as well; the backward pass's gates fetched to the cache ahead of their load. An arrival at the other block's barrier with release.cluster
-// waits for the whole card, in each step: a third slower. Without an epilogue these products are no faster than cuBLASLt's ("Products of our own").
+// waits for the whole card, in each step: a third slower. Without an epilogue these products are no faster than cuBLASLt's ("Products of our own without a unit").
 
 #pragma once
 
