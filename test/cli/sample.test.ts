@@ -155,6 +155,10 @@ test('wishbone sample without a prompt, without a model, of a broken dataset: on
   }
   await refused(3, /cannot read the messages|no such file/i, exampleModel, '--messages', join(folder, 'none.json'));
   await refused(2, /from 0 to 1000/, exampleModel, '--temperature', 'hot');
+  // Nobody has seen the request that the runner reads.
+  await refused(3, /found 2000000\n +at: max_new_tokens\n/, exampleModel, '--prompt', 'x', '--max-new-tokens', '2000000');
+  const long = ['--prompt', 'x', '--prompt', 'and so on '.repeat(2000)];
+  await refused(3, /A prompt of \d+ tokens.*\n +at: prompt 2\n/, exampleModel, ...long);
   await refused(3, /config\.json/, folder, '--prompt', 'x');
   await refused(3, /no such file/, exampleModel, '--dataset', join(folder, 'none.jsonl'));
 });

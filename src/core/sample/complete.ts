@@ -60,11 +60,19 @@ export async function complete(
       ...(work.signal ? { cancelSignal: work.signal } : {}),
     });
     work.signal?.throwIfAborted();
-    if (ended.exitCode !== 0) throw runnerFailure(program, ended.exitCode, ended.stderr);
+    if (ended.exitCode !== 0) throw ofRequest(runnerFailure(program, ended.exitCode, ended.stderr), request);
     return ended.stdout.split('\n').map((line) => (JSON.parse(line) as { tokens: number[] }).tokens);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** An error about a field of the request, which nobody has seen, says which prompt or option it is about. */
+function ofRequest(error: WishboneError, request: string): WishboneError {
+  const field = error.where.startsWith(`${request}: `) ? error.where.slice(request.length + 2) : undefined;
+  if (field === undefined) return error;
+  const where = field.replace(/^prompts\[(\d+)\]/, (_, index: string) => `prompt ${Number(index) + 1}`);
+  return new WishboneError(error.what, where, error.advice, error.exitCode);
 }
 
 /** What a runner that gave up has said, as an error. */
