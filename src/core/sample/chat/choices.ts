@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { modelName } from '../../hub/cache.js';
 import { inspectModel } from '../../model/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../options/index.js';
@@ -31,6 +32,16 @@ export interface ChosenModel {
   /** The folder with its tokenizer, and the chat template that it is asked with. */
   readonly reader: { readonly folder: string; readonly template: TemplateName };
   readonly runner: RunnerOptions;
+}
+
+/** Whether a model is the one below the adapter of another, run in the same way: then its weights need not be loaded twice. */
+export function isBelow(model: ChosenModel, other: ChosenModel): boolean {
+  return (
+    model.model.adapter === undefined &&
+    other.model.adapter !== undefined &&
+    model.model.folder === other.model.folder &&
+    isDeepStrictEqual(model.runner, other.runner)
+  );
 }
 
 const sameModel = (a: SampledModel, b: SampledModel): boolean => a.folder === b.folder && a.adapter === b.adapter;
