@@ -1,7 +1,7 @@
 // Models that stay loaded and answer one prompt after the other, and what a chat asks them with.
 
 import assert from 'node:assert/strict';
-import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { WishboneError } from '../../src/core/errors.js';
@@ -10,6 +10,7 @@ import { ChatTexts, chosenModel, isBelow, modelChoices, Speaker } from '../../sr
 import type { ChosenModel, Said } from '../../src/core/sample/chat/index.js';
 import { useRunner } from '../../src/core/runner/index.js';
 import { DEFAULT_RUNNER } from '../../src/core/options/index.js';
+import { chatRunners } from '../support/chat-runners.js';
 import { briefData, exampleData, exampleModel, repository, runner, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 const texts = new ChatTexts(join(repository, 'dist/workers/chat.js'));
@@ -21,19 +22,8 @@ const CHOSEN: ChosenModel = {
   runner: { ...DEFAULT_RUNNER, backend: 'cpu' },
 };
 
-/** How many runners this process has that wait for prompts, where the system tells. */
-async function chatsUnderWay(): Promise<number | undefined> {
-  if (process.platform !== 'linux') return undefined;
-  const read = (id: string, file: string): Promise<string> => readFile(`/proc/${id}/${file}`, 'utf8').catch(() => '');
-  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const own = await Promise.all(
-    ids.map(async (id) => {
-      const parent = (await read(id, 'stat')).split(') ').at(-1)?.split(' ')[1];
-      return parent === String(process.pid) && (await read(id, 'cmdline')).includes('\0chat\0');
-    }),
-  );
-  return own.filter((isOne) => isOne).length;
-}
+/** How many runners this process has that wait for prompts. */
+const chatsUnderWay = async (): Promise<number> => (await chatRunners()).filter(({ parent }) => parent === process.pid).length;
 
 // A process that serves a panel keeps no other one alive.
 let alive: NodeJS.Timeout;
@@ -108,9 +98,9 @@ test('a run of an adapter and its reference answer at the same time from one pro
   const { signal } = new AbortController();
   const started = await chatsUnderWay();
   const together = await Promise.all([above, below].map((speaker) => speaker.answer(hello, sampling, quiet, signal)));
-  if (started !== undefined) assert.equal((await chatsUnderWay())! - started, 1);
+  assert.equal((await chatsUnderWay()) - started, 1);
   const apart = await Promise.all(alone.map((speaker) => speaker.answer(hello, sampling, quiet, signal)));
-  if (started !== undefined) assert.equal((await chatsUnderWay())! - started, 3);
+  assert.equal((await chatsUnderWay()) - started, 3);
   assert.deepEqual(
     together.map(({ tokens }) => tokens),
     apart.map(({ tokens }) => tokens),
