@@ -55,6 +55,7 @@ test('a request that cannot be: one clear message', async (t) => {
     [{ prompts: [[1]], max_new_tokens: 1000000 }, /max_position_embeddings/],
     [{ prompts: [[1]], temperatur: 1 }, /temperatur/],
     [{ prompts: [[1]], top_p: 0 }, /top_p/],
+    [{ prompts: [[1]], also_below: true }, /no adapter.*also_below/s],
   ];
   for (const [request, says] of cases) {
     const { code, stdout, stderr } = await sample(t, exampleModel, request);
@@ -95,6 +96,12 @@ test('a run: what it trained beside its reference, whole model and adapter', asy
     assert.ok(
       samples.some(({ policy, reference }) => policy !== reference),
       'training changed something',
+    );
+    // With an adapter both come from one process, else from one each.
+    const without = await wishboneSamples(run, '--dataset', data, '--count', '3', '--no-reference');
+    assert.deepEqual(
+      without.map(({ policy }) => policy),
+      samples.map(({ policy }) => policy),
     );
     const [typed] = await wishboneSamples(run, '--prompt', 'Name a colour.', '--no-reference', '--temperature', '1', '--seed', '3');
     assert.equal(typed?.prompt, 'Name a colour.');

@@ -6,7 +6,7 @@ import { inspectModel } from '../../model/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../options/index.js';
 import { readRun, type RunConfig } from '../../run/index.js';
 import type { TemplateName } from '../../tokenizer/index.js';
-import { checkpointModel, exportedModel, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
+import { checkpointModel, exportedModel, isBelow, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
 
 /** A model that can be talked to. Folders are absolute. */
 export type ModelChoice =
@@ -34,14 +34,9 @@ export interface ChosenModel {
   readonly runner: RunnerOptions;
 }
 
-/** Whether a model is the one below the adapter of another, run in the same way: then its weights need not be loaded twice. */
-export function isBelow(model: ChosenModel, other: ChosenModel): boolean {
-  return (
-    model.model.adapter === undefined &&
-    other.model.adapter !== undefined &&
-    model.model.folder === other.model.folder &&
-    isDeepStrictEqual(model.runner, other.runner)
-  );
+/** Whether one process can answer for two models: the first is that below the second's adapter, and both are run in the same way. */
+export function canShare(below: ChosenModel, above: ChosenModel): boolean {
+  return isBelow(below.model, above.model) && isDeepStrictEqual(below.runner, above.runner);
 }
 
 const sameModel = (a: SampledModel, b: SampledModel): boolean => a.folder === b.folder && a.adapter === b.adapter;

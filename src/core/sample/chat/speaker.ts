@@ -33,7 +33,7 @@ export class Speaker {
 
   /**
    * @param threads of the CPU, where the run leaves them open; 0: all
-   * @param above one of which this is the model below the adapter ({@link isBelow}): its process answers for both, and is its to end
+   * @param above one of which this is the model below the adapter ({@link canShare}): its process answers for both, and is its to end
    */
   constructor(
     readonly chosen: ChosenModel,

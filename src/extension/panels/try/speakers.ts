@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import {
   ChatTexts,
   chosenModel,
-  isBelow,
+  canShare,
   type ModelChoice,
   type Said,
   Speaker,
@@ -114,8 +114,8 @@ export class Speakers {
     // What is wrong with the other one is told on its own side.
     const other = beside === undefined ? undefined : await chosenModel(beside, { signal }).catch(() => undefined);
     signal.throwIfAborted();
-    const isLower = other !== undefined && isBelow(chosen, other);
-    const isShared = isLower || (other !== undefined && isBelow(other, chosen));
+    const isLower = other !== undefined && canShare(chosen, other);
+    const isShared = isLower || (other !== undefined && canShare(other, chosen));
     const threads = beside === undefined || isShared ? 0 : Math.max(1, Math.floor(availableParallelism() / 2));
     const above = isLower ? await this.#seat(OTHER[side], beside!, choice, signal) : undefined;
     const key = JSON.stringify([choice, threads]);
