@@ -69,7 +69,7 @@ export async function runFolder(argv) {
       'batch-size': { type: 'string' },
       devices: { type: 'string', default: '1' },
       shard: { type: 'string', default: DEFAULT_RUNNER.shard },
-      recompute: { type: 'string', default: 'none' },
+      recompute: { type: 'string', default: DEFAULT_RUNNER.recompute },
       moments: { type: 'string', default: DEFAULT_TRAINING.adam_moments },
       reference: { type: 'string', default: DEFAULT_TRAINING.reference },
     },
