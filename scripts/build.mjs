@@ -52,7 +52,7 @@ const forWebview = {
 };
 
 /** Imported where it is, but by modules that are loaded when they are first needed. */
-const seldom = ['yaml'];
+const seldom = ['picomatch', 'yaml'];
 
 /**
  * Packages that are loaded when they are first needed (`await import('…')`) are bundles of their own, dist/lib/<package>.js:

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { DatasetSource, Remedy } from '../dataset/index.js';
+import type { DatasetSource } from '../dataset/index.js';
 import { mapColumns, usedColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
 import { readRows } from '../dataset/rows.js';
@@ -13,37 +13,11 @@ import type { WorkOptions } from '../work/progress.js';
 import { rowsOfBadBytes } from './bytes.js';
 import { PreferenceChecker, reportOn } from './checker.js';
 import { checkFile } from './file-checker.js';
+import type { DatasetCheck, PlacedProblem } from './found.js';
 import { OtherFiles } from './service/other-files.js';
 import { TokenizerShelf, TokenSource } from './service/token-source.js';
-import { CHECK_SEVERITIES, type CheckName, type FileSummary, type Problem, type RowsByCheck, type Severity } from './types.js';
+import { CHECK_SEVERITIES, type FileSummary, type Problem } from './types.js';
 import { isPlainKind } from '../dataset/file-kinds.js';
-
-/** A problem where a terminal or a script can point at it. */
-export interface PlacedProblem {
-  readonly check: CheckName;
-  readonly severity: Severity;
-  readonly what: string;
-  readonly advice: string;
-  /** From 1; undefined in files without lines, whose problems have `row`. */
-  readonly line?: number;
-  /** From 1, in UTF-16 units, as editors count. */
-  readonly column?: number;
-  /** From 1; undefined for what the file as a whole tells, but for a place in a file without lines. */
-  readonly row?: number;
-  /** It is about the file, and the place the first that has it. */
-  readonly isOfFile?: true;
-  /** Values of the option `columns` that put it right. */
-  readonly remedies?: readonly Remedy[];
-}
-
-/** Everything the checks find in one file of a dataset. */
-export interface DatasetCheck extends FileSummary {
-  readonly file: string;
-  readonly rows: number;
-  readonly problems: readonly PlacedProblem[];
-  /** False for a model's tokens that were not looked at, since the file is too large. */
-  readonly tokensChecked: boolean;
-}
 
 export interface DatasetCheckOptions extends WorkOptions {
   /** Model folder whose tokenizer and chat template rows are tried with; undefined: the text alone is checked. */
@@ -184,18 +158,6 @@ async function streamed(file: string, { model, evalFiles, signal, onProgress }: 
 function facts({ check, what, advice, at, remedies }: Problem): Omit<PlacedProblem, 'line' | 'column' | 'row'> {
   const more = { ...(at === undefined ? {} : { isOfFile: true as const }), ...(remedies ? { remedies } : {}) };
   return { check, severity: CHECK_SEVERITIES[check], what, advice, ...more };
-}
-
-/** The rows, from 0 and ascending, that each check has found something in which is a reason to part with a row. */
-export function rowsOf({ problems }: Pick<DatasetCheck, 'problems'>): RowsByCheck {
-  const rows = new Map<CheckName, Set<number>>();
-  for (const { check, severity, row, isOfFile } of problems) {
-    if (severity === 'information' || row === undefined || isOfFile) continue;
-    const known = rows.get(check);
-    if (known) known.add(row - 1);
-    else rows.set(check, new Set([row - 1]));
-  }
-  return Object.fromEntries([...rows].map(([check, all]) => [check, Uint32Array.from(all).sort()])) as RowsByCheck;
 }
 
 function tooLarge(file: string): WishboneError {

@@ -1,7 +1,8 @@
 export { rowAsLine, rowsDeletion, sideFileName } from './edits.js';
 export { writeCleanedCopy, type CleanedCopy } from './cleaned-copy.js';
 export { addCounts, bySeverity, countsText, type SeverityCounts } from './counts.js';
-export { checkDataset, type DatasetCheck, type DatasetCheckOptions, type PlacedProblem, rowsOf } from './dataset-check.js';
+export { checkDataset, type DatasetCheckOptions } from './dataset-check.js';
+export { type DatasetCheck, type PlacedProblem, rowsOf } from './found.js';
 export type { FileReport } from './file-checker.js';
 export { HEAD_LENGTH, isPreferenceText } from './recognise.js';
 export { rowCharacters, type RowCharacters } from './row-characters.js';

@@ -1,11 +1,9 @@
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import yauzl from 'yauzl';
+import type { Entry, Options, ZipFile } from 'yauzl';
 import { SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
 import type { WorkOptions } from '../work/progress.js';
-
-const openZip = promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open);
 
 /**
  * Writes one file of a zip, whichever folder of it that is in. It is there whole or not at all.
@@ -16,7 +14,8 @@ const openZip = promisify<string, yauzl.Options, yauzl.ZipFile>(yauzl.open);
 export async function unpackMember(zip: string, name: string, target: string, { signal, onProgress }: WorkOptions = {}): Promise<void> {
   const damaged = (why: string): WishboneError =>
     new WishboneError(`the wheel cannot be unpacked: ${why}`, zip, 'remove it and fetch it again');
-  const archive = await openZip(zip, { lazyEntries: true, autoClose: false }).catch((error: Error) => {
+  const { open } = await import('yauzl');
+  const archive = await promisify<string, Options, ZipFile>(open)(zip, { lazyEntries: true, autoClose: false }).catch((error: Error) => {
     throw damaged(error.message);
   });
   try {
@@ -45,11 +44,11 @@ export async function unpackMember(zip: string, name: string, target: string, { 
   }
 }
 
-function findEntry(archive: yauzl.ZipFile, name: string): Promise<yauzl.Entry | undefined> {
+function findEntry(archive: ZipFile, name: string): Promise<Entry | undefined> {
   return new Promise((resolve, reject) => {
     archive.on('error', reject);
     archive.on('end', () => resolve(undefined));
-    archive.on('entry', (entry: yauzl.Entry) => {
+    archive.on('entry', (entry: Entry) => {
       if (entry.fileName === name || entry.fileName.endsWith(`/${name}`)) resolve(entry);
       else archive.readEntry();
     });

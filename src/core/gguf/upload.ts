@@ -1,7 +1,6 @@
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parse } from 'yaml';
 import { WishboneError } from '../errors.js';
 import { mostBytes, openPlain, readPlainText } from '../files/plain-file.js';
 import { unlessMissing } from '../files/unless-missing.js';
@@ -140,6 +139,7 @@ async function runCard(run: string, model: string): Promise<RunCard> {
   const file = path.join(model, 'README.md');
   const text = (await unlessMissing(file, () => readPlainText(file, mostBytes.settings))) ?? '';
   const head = /^---\n([\s\S]*?)\n---\n/.exec(text)?.[1] ?? '';
+  const { parse } = await import('yaml');
   let base: unknown;
   try {
     base = (parse(head) as { base_model?: unknown } | null)?.base_model;

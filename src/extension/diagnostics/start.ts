@@ -1,47 +1,37 @@
 import * as vscode from 'vscode';
 
+import { cleanedCopy } from '../datasets/cleaned-copy.js';
 import type { Problems } from '../problems.js';
+import { DatasetDiagnostics } from './dataset-diagnostics.js';
 import { fileOfTab, isTable, mayBePreferences } from './documents.js';
 import { chooseTokenModel } from './model-choice.js';
+import { TableDiagnostics } from './tables.js';
 
-/** Loads the checks when the first document is open that may be a preference file; most windows never see one. */
+/** Starts the checks when the first document is open that may be a preference file; most windows never see one. */
 export function startDiagnostics(context: vscode.ExtensionContext, problems: Problems): vscode.Disposable {
   const disposables: vscode.Disposable[] = [];
-  let loaded: Promise<void> | undefined;
-  let isDisposed = false;
-  const load = async (): Promise<void> => {
-    const { DatasetDiagnostics } = await import('./dataset-diagnostics.js');
-    if (!isDisposed) disposables.push(new DatasetDiagnostics(context, problems));
-  };
-  let loadedTables: Promise<void> | undefined;
-  const loadTables = async (): Promise<void> => {
-    const { TableDiagnostics } = await import('./tables.js');
-    const { repository } = context.extension.packageJSON as { repository?: unknown };
-    if (!isDisposed) disposables.push(new TableDiagnostics(repository, problems));
-  };
+  let checks: DatasetDiagnostics | undefined;
+  let tables: TableDiagnostics | undefined;
   const look = (): void => {
-    if (loadedTables === undefined && vscode.workspace.textDocuments.some(isTable)) {
-      loadedTables = loadTables().catch((error) => problems.log(error));
+    if (tables === undefined && vscode.workspace.textDocuments.some(isTable)) {
+      const { repository } = context.extension.packageJSON as { repository?: unknown };
+      tables = new TableDiagnostics(repository, problems);
     }
-    if (loaded !== undefined) return;
+    if (checks !== undefined) return;
     const isOpen =
       vscode.workspace.textDocuments.some(mayBePreferences) ||
       // A large file has a tab, but no document.
       vscode.window.tabGroups.all.some(({ tabs }) => tabs.some((tab) => fileOfTab(tab) !== undefined));
-    if (isOpen) loaded = load().catch((error) => problems.log(error));
+    if (isOpen) checks = new DatasetDiagnostics(context, problems);
   };
   disposables.push(
     problems.command('wishbone.chooseTokenModel', () => chooseTokenModel(context)),
-    problems.command('wishbone.writeCleanedCopy', async (given, check) => {
-      const { cleanedCopy } = await import('../datasets/cleaned-copy.js');
-      await cleanedCopy(context, given, check);
-    }),
+    problems.command('wishbone.writeCleanedCopy', (given, check) => cleanedCopy(context, given, check)),
     vscode.workspace.onDidOpenTextDocument(look),
     vscode.window.tabGroups.onDidChangeTabs(look),
   );
   look();
   return new vscode.Disposable(() => {
-    isDisposed = true;
-    vscode.Disposable.from(...disposables).dispose();
+    vscode.Disposable.from(...disposables, ...(checks ? [checks] : []), ...(tables ? [tables] : [])).dispose();
   });
 }
