@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { DatasetCheck, PlacedProblem } from '../core/checks/dataset-check.js';
-import { addCounts, bySeverity, countsText } from '../core/checks/index.js';
+import { addCounts, bySeverity, countsText, type DatasetCheck, type PlacedProblem } from '../core/checks/index.js';
 import { findSources, parseColumns } from '../core/dataset/index.js';
 import { ExitCode } from '../core/errors.js';
 import { runTask } from '../core/tasks/index.js';

@@ -4,7 +4,8 @@ import { type ColumnReport, Dataset, type DatasetForm, LeftOutList, type LeftOut
 import { WishboneError } from '../errors.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
-import { checkDataset, type DatasetCheck } from './dataset-check.js';
+import { checkDataset } from './dataset-check.js';
+import type { DatasetCheck } from './found.js';
 import { LARGE_BYTES } from './large.js';
 import type { CheckOptions } from './service/messages.js';
 import type { ProblemCounts } from './types.js';
