@@ -3,7 +3,7 @@
 // tests pack that one, whatever dist/bin holds. With --universal it is one for all platforms without a runner, which does everything but train:
 // wishbone-<version>.vsix.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { builtBackend } from './build-native.mjs';
 import { build } from './build.mjs';
@@ -20,7 +20,7 @@ import { installServer } from './vscode-server.mjs';
 export async function pack({ universal = false } = {}) {
   const runner = join(root, 'dist/bin/wishbone-runner');
   if (!universal && !existsSync(runner)) throw new Failure(`${runner} is missing: run npm run build:native first.`);
-  const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { name, version, repository } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const target = `linux-${process.arch}`;
   const vsix = join(root, universal ? `${name}-${version}.vsix` : `${name}-${target}-${version}.vsix`);
   // What the package leaves out is the list of all, and the runner.
@@ -31,8 +31,11 @@ export async function pack({ universal = false } = {}) {
     writeFileSync(ignored, all.filter((line) => line !== '!dist/bin/**').join('\n'));
   }
   const which = universal ? ['--ignoreFile', ignored] : ['--target', target];
+  // The page's links are seen from its folder; vsce takes them for those of a page at the top.
+  const pages = (kind) => `${repository.url.replace(/\.git$/, '')}/${kind}/HEAD/${dirname(PAGE)}`;
+  const links = ['--baseContentUrl', pages('blob'), '--baseImagesUrl', pages('raw')];
   // Bundles carry their dependencies, so node_modules stays out.
-  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', ...which, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
+  const vsce = ['node_modules/@vscode/vsce/vsce', 'package', ...which, ...links, '--no-dependencies', '--readme-path', PAGE, '--out', vsix];
   await run(process.execPath, vsce, { quiet: true });
   await embedPictures(vsix);
   return vsix;

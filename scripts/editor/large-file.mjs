@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { root } from '../shell.mjs';
 
 /** A row with a fault comes after so many without. */
-export const faultEvery = 1000;
+const faultEvery = 1000;
 
 /** In turn: an error, a warning, and a row that an earlier one contradicts. */
 const faults = [

@@ -17,7 +17,8 @@ export const RUN_HELP = "a run's folder, its id, its name, or `latest`";
 export async function findRun(named: string, runs = RUNS_FOLDER): Promise<string> {
   if (await isRun(named)) return path.resolve(named);
   const listed = await listRuns(runs);
-  if (listed.length === 0) throw new WishboneError('there are no runs yet', path.resolve(runs), 'start one with `wishbone train`');
+  if (listed.length === 0 && !(await isPath(named)))
+    throw new WishboneError('there are no runs yet', path.resolve(runs), 'start one with `wishbone train`');
   const [newest] = listed;
   if (named === 'latest' && newest !== undefined) return newest.folder;
   const known = listed.map((run) => {
@@ -36,6 +37,10 @@ export async function findRun(named: string, runs = RUNS_FOLDER): Promise<string
       ExitCode.usage,
     );
   }
+  if (await isPath(named)) {
+    const advice = `give the folder of a run, its id or its name; \`wishbone runs\` lists them`;
+    throw new WishboneError(`not a run folder: there is no ${RUN_FILE}`, path.resolve(named), advice);
+  }
   const near = nearestName(
     named,
     known.flatMap(({ id, name }) => [id, name]),
@@ -45,6 +50,17 @@ export async function findRun(named: string, runs = RUNS_FOLDER): Promise<string
     path.resolve(runs),
     `${near === undefined ? '' : `did you mean ${near}? `}\`wishbone runs\` lists them`,
     ExitCode.usage,
+  );
+}
+
+/** Whether what was named is a file or folder, or was meant to be one. */
+async function isPath(named: string): Promise<boolean> {
+  return (
+    /[/\\]/.test(named) ||
+    stat(named).then(
+      () => true,
+      () => false,
+    )
   );
 }
 

@@ -107,7 +107,14 @@ interface ErrorFacts {
 function errorFacts(error: unknown, program: Command, args: readonly string[], verbose: boolean): ErrorFacts {
   if (error instanceof Interrupted) return { text: 'interrupted', what: 'interrupted', exitCode: ExitCode.interrupted };
   if (error instanceof CommanderError) {
-    const what = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+    const what = error.message
+      .replace(/^error: /, '')
+      .replace(/\n/g, ' ')
+      // Commander's words, and then ours.
+      .replace(
+        / is invalid( for argument '\S+')?\. (.)/,
+        (_, of: string | undefined, first: string) => `${of ?? ''} is invalid: ${first.toLowerCase()}`,
+      );
     const known = program.commands.find((command) => command.name() === args[0])?.name();
     const help = known === undefined ? 'wishbone --help' : `wishbone ${known} --help`;
     return errorFacts(new WishboneError(what, 'the command line', `see \`${help}\``, ExitCode.usage), program, args, verbose);

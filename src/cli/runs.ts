@@ -70,6 +70,8 @@ async function runsCommand(options: Options): Promise<void> {
   );
   // Of all: one run that is left has nothing to differ from.
   const columns = columnsOf(all.map(rowOf));
+  // A term may be a part of a name that looks like a condition; where nothing has such a name, it was meant as one.
+  if (all.length > 0 && found.length === 0) wanted.conditions.forEach(({ name }) => void columnNamed(name, columns.all));
   const listings = options.sort === undefined ? found : inOrder(found, columns.all, options.sort);
   const runs = listings.filter((run): run is Listed => run.problem === undefined);
   const broken = listings.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ folder, problem }]));

@@ -4,7 +4,7 @@ import { isActive } from '../core/run/index.js';
 import type { RunStore } from './runs/run-store.js';
 
 /** What somebody new to Wishbone does once. A step of the walkthrough is complete when its own was reached. */
-export const MILESTONES = [
+const MILESTONES = [
   'exampleCreated',
   'datasetOpened',
   'devicesSeen',
@@ -16,7 +16,7 @@ export const MILESTONES = [
 export type Milestone = (typeof MILESTONES)[number];
 
 /** The context key that a walkthrough's `onContext:` names. */
-export const milestoneKey = (milestone: Milestone): string => `wishbone.done.${milestone}`;
+const milestoneKey = (milestone: Milestone): string => `wishbone.done.${milestone}`;
 
 const KEPT = 'milestones';
 

@@ -76,7 +76,7 @@ function jobRows(job: JobStatus | undefined, state: RunState): [string, string][
 }
 
 /** A run's figures with what they are of: rows of name and value. */
-export function figureRows(figures: Headline | undefined): [name: string, value: string][] {
+function figureRows(figures: Headline | undefined): [name: string, value: string][] {
   if (figures === undefined) return [];
   const { of, step, pairs, loss, margin, accuracy, best } = figures;
   const isEval = of === 'evaluation';

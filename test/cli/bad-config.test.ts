@@ -74,7 +74,7 @@ const cases: readonly Case[] = [
   {
     name: 'weights for other losses',
     lines: ['"training": { "loss_type": ["sigmoid", "sft"], "loss_weights": [1] }'],
-    says: [/run\.wishbone\.json:4, field training\.loss_weights/, /1 weights for 2 losses/],
+    says: [/run\.wishbone\.json:4, field training\.loss_weights/, /there is 1 weight for 2 losses/],
   },
   {
     name: 'evaluation on nothing',

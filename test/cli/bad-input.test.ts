@@ -141,6 +141,11 @@ test('a full disk: one clear message, nothing half-written', async (t) => {
     assert.equal(run.code, 5, run.stderr);
     assertOneError(run.stderr, [/space|full/i]);
     assert.deepEqual(await filesUnder(join(disk, 'runs')), []);
+
+    await outcome('mount', ['-o', 'remount,ro', disk]);
+    const nowhere = await wishbone('train', exampleData, '--model', exampleModel, '--runs', join(disk, 'runs'));
+    assert.equal(nowhere.code, 5, nowhere.stderr);
+    assertOneError(nowhere.stderr, [/no permission to write the run folder|the run folder cannot be made there/, /choose a folder/]);
   } finally {
     await outcome('umount', [disk]);
   }

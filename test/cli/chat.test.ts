@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { WishboneError } from '../../src/core/errors.js';
 import { ModelProcess } from '../../src/core/sample/chat/model-process.js';
-import { ChatTexts, chosenModel, modelChoices, Speaker } from '../../src/core/sample/chat/index.js';
+import { ChatTexts, chosenModel, canShare, modelChoices, Speaker } from '../../src/core/sample/chat/index.js';
 import type { ChosenModel, Said } from '../../src/core/sample/chat/index.js';
 import { useRunner } from '../../src/core/runner/index.js';
 import { DEFAULT_RUNNER } from '../../src/core/options/index.js';
-import { exampleData, exampleModel, repository, runner, runnerCommand, temporaryFolder, wishbone } from './support.js';
+import { chatRunners } from '../support/chat-runners.js';
+import { briefData, exampleData, exampleModel, repository, runner, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 const texts = new ChatTexts(join(repository, 'dist/workers/chat.js'));
 const sampling = { max_new_tokens: 16, temperature: 0, top_p: 1, seed: 0 };
@@ -20,6 +21,9 @@ const CHOSEN: ChosenModel = {
   reader: { folder: exampleModel, template: 'model' },
   runner: { ...DEFAULT_RUNNER, backend: 'cpu' },
 };
+
+/** How many runners this process has that wait for prompts. */
+const chatsUnderWay = async (): Promise<number> => (await chatRunners()).filter(({ parent }) => parent === process.pid).length;
 
 // A process that serves a panel keeps no other one alive.
 let alive: NodeJS.Timeout;
@@ -75,6 +79,46 @@ test('a model that is stopped keeps what it wrote and answers on; one that is le
   model.end();
   await assert.rejects(writing);
   assert.equal(model.isThere, false);
+});
+
+test('a run of an adapter and its reference answer at the same time from one process, each as it does alone', async (t) => {
+  const folder = await temporaryFolder(t);
+  const train = ['train', briefData(), '--model', exampleModel, '--preset', 'quick', '--max-steps', '6', '--learning-rate', '1e-2'];
+  const trained = await wishbone(...train, '--use-peft', '--lora-r', '4', '--json', '--runs', folder);
+  assert.equal(trained.code, 0, trained.stderr);
+  const run = (JSON.parse(trained.stdout) as { folder: string }).folder;
+  const [policy, reference] = [await chosenModel({ kind: 'trained', run }), await chosenModel({ kind: 'reference', run })];
+  assert.deepEqual([canShare(reference, policy), canShare(policy, reference), canShare(reference, reference)], [true, false, false]);
+  assert.ok(!canShare({ ...reference, runner: { ...reference.runner, device: 1 } }, policy));
+  const above = new Speaker(policy, texts, 1);
+  const below = new Speaker(reference, texts, 1, above);
+  const alone = [new Speaker(policy, texts, 1), new Speaker(reference, texts, 1)];
+  t.after(() => [above, ...alone].forEach((speaker) => speaker.rest()));
+  const quiet = { onState: () => undefined, onText: () => undefined };
+  const { signal } = new AbortController();
+  const started = await chatsUnderWay();
+  const together = await Promise.all([above, below].map((speaker) => speaker.answer(hello, sampling, quiet, signal)));
+  assert.equal((await chatsUnderWay()) - started, 1);
+  const apart = await Promise.all(alone.map((speaker) => speaker.answer(hello, sampling, quiet, signal)));
+  assert.equal((await chatsUnderWay()) - started, 3);
+  assert.deepEqual(
+    together.map(({ tokens }) => tokens),
+    apart.map(({ tokens }) => tokens),
+  );
+  assert.notDeepEqual(together[0]!.tokens, together[1]!.tokens);
+
+  // One of them is stopped, and the other one writes on.
+  const stop = new AbortController();
+  const long = { ...sampling, max_new_tokens: 600 };
+  const stopping = { ...quiet, onText: () => stop.abort() };
+  const [stopped, whole] = await Promise.all([
+    below.answer({ kind: 'text', text: 'a' }, long, stopping, stop.signal),
+    above.answer(hello, sampling, quiet, signal),
+  ]);
+  assert.ok(stopped!.stopped || stopped!.ended);
+  assert.deepEqual(whole!.tokens, apart[0]!.tokens);
+  below.rest();
+  assert.deepEqual((await above.answer(hello, sampling, quiet, signal)).tokens, apart[0]!.tokens);
 });
 
 test('a model that cannot be loaded says why, in words of the runner', async (t) => {

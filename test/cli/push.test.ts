@@ -80,7 +80,7 @@ test('without a token, and without a model', async (t) => {
   assertOneError(none.stderr, [/needs a token/, /settings\/tokens/]);
   const nothing = await run('push', path.join(folder, 'nothing'), 'wish/x');
   assert.notEqual(nothing.code, 0);
-  assertOneError(nothing.stderr, [/no runs yet/]);
+  assertOneError(nothing.stderr, [/not a run folder/]);
   assert.ok((await readFile(path.join(exampleModel, 'config.json'))).length > 0);
 });
 

@@ -104,6 +104,11 @@ test('a name that means no run, or several, says so', async (t) => {
   await trained(runs, 'twin-b', '--max-steps', '2');
   assertOneError((await wishbone('show', 'twin', '--runs', runs)).stderr, [/matches 2 runs/]);
   assertOneError((await wishbone('stop', 'twin-c', '--runs', runs)).stderr, [/no run is called "twin-c"/, /did you mean twin-[ab]/]);
+  assertOneError((await wishbone('show', runs, '--runs', runs)).stderr, [/not a run folder/]);
+  const strange = await wishbone('runs', '--runs', runs, '--filter', 'bta>0.01');
+  assert.equal(strange.code, 2);
+  assertOneError(strange.stderr, [/there is no column "bta"/, /did you mean "beta"/]);
+  assert.match((await wishbone('runs', '--runs', runs, '--filter', 'beta>99')).stdout, /none of the 2 runs/);
   assertOneError((await wishbone('stop', 'twin-a', '--runs', runs)).stderr, [/this run is not running.*finished/]);
   assertOneError((await wishbone('compare', 'twin-a', '--runs', runs)).stderr, [/a single run cannot be compared/]);
 });

@@ -55,6 +55,7 @@ test('a request that cannot be: one clear message', async (t) => {
     [{ prompts: [[1]], max_new_tokens: 1000000 }, /max_position_embeddings/],
     [{ prompts: [[1]], temperatur: 1 }, /temperatur/],
     [{ prompts: [[1]], top_p: 0 }, /top_p/],
+    [{ prompts: [[1]], also_below: true }, /no adapter.*also_below/s],
   ];
   for (const [request, says] of cases) {
     const { code, stdout, stderr } = await sample(t, exampleModel, request);
@@ -95,6 +96,12 @@ test('a run: what it trained beside its reference, whole model and adapter', asy
     assert.ok(
       samples.some(({ policy, reference }) => policy !== reference),
       'training changed something',
+    );
+    // With an adapter both come from one process, else from one each.
+    const without = await wishboneSamples(run, '--dataset', data, '--count', '3', '--no-reference');
+    assert.deepEqual(
+      without.map(({ policy }) => policy),
+      samples.map(({ policy }) => policy),
     );
     const [typed] = await wishboneSamples(run, '--prompt', 'Name a colour.', '--no-reference', '--temperature', '1', '--seed', '3');
     assert.equal(typed?.prompt, 'Name a colour.');
@@ -155,6 +162,10 @@ test('wishbone sample without a prompt, without a model, of a broken dataset: on
   }
   await refused(3, /cannot read the messages|no such file/i, exampleModel, '--messages', join(folder, 'none.json'));
   await refused(2, /from 0 to 1000/, exampleModel, '--temperature', 'hot');
+  // Nobody has seen the request that the runner reads.
+  await refused(3, /found 2000000\n +at: max_new_tokens\n/, exampleModel, '--prompt', 'x', '--max-new-tokens', '2000000');
+  const long = ['--prompt', 'x', '--prompt', 'and so on '.repeat(2000)];
+  await refused(3, /A prompt of \d+ tokens.*\n +at: prompt 2\n/, exampleModel, ...long);
   await refused(3, /config\.json/, folder, '--prompt', 'x');
   await refused(3, /no such file/, exampleModel, '--dataset', join(folder, 'none.jsonl'));
 });

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Frame, Locator } from 'playwright-core';
+import { chatRunners } from '../support/chat-runners.js';
 import { assertConfined } from './support/confined.js';
 import { assertReachedWithTab } from './support/keyboard.js';
 import { Session } from './support/session.js';
@@ -364,4 +365,27 @@ test('it is found from the tree and the palette', async () => {
   await workbench.command('Wishbone: Try It…');
   await workbench.pick('taught');
   await page();
+});
+
+test('a run of an adapter and its reference answer from one process, which has the weights once', async () => {
+  const runs = join(session.workspace, '.wishbone/runs');
+  const model = join(session.workspace, 'tiny-llama');
+  const train = ['train', join(session.workspace, 'preferences.jsonl'), '--model', model, '--preset', 'quick', '--max-steps', '6'];
+  const options = ['--name', 'adapted', '--use-peft', '--lora-r', '4', '--learning-rate', '1e-2', '--runs', runs, '--json'];
+  const { stdout } = await run(process.execPath, [cli, ...train, ...options]);
+  const adapted = (JSON.parse(stdout) as { folder: string }).folder;
+  await workbench.command('View: Close All Editors');
+  await workbench.command('Wishbone: Try It…');
+  await workbench.pick('adapted');
+  await set('maxTokens', '24');
+  await say('Name a prime.');
+  const shown = await answered(1);
+  const { policy, reference } = await sampled(adapted, 'Name a prime.');
+  assert.deepEqual([plain(shown.left), plain(shown.right)], [plain(policy), plain(reference!)]);
+  assert.notEqual(shown.left, shown.right);
+  const chats = (await chatRunners()).filter(({ words }) => words.includes(model));
+  assert.deepEqual(
+    chats.map(({ words }) => words.includes(join(adapted, 'export'))),
+    [true],
+  );
 });

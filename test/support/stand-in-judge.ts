@@ -36,7 +36,7 @@ export interface StandInJudge {
 }
 
 /** The longer text is better; of the same length, it is a tie. */
-export const longerIsBetter = ({ a, b }: Question): string =>
+const longerIsBetter = ({ a, b }: Question): string =>
   a.length === b.length ? 'They are of one length.\ntie' : `One of them says more.\n${a.length > b.length ? 'A' : 'B'}`;
 
 /** @param key without which requests are refused */

@@ -4,7 +4,7 @@ import { lastAtMost } from '../../src/core/mask/index.js';
 import { createButton, createCheckbox, createDropdown, createNumberField, labelled, setDisabled } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
 
-export const SHOWN_SIDES = ['both', 'shared', 'naive'] as const;
+const SHOWN_SIDES = ['both', 'shared', 'naive'] as const;
 export type ShownSides = (typeof SHOWN_SIDES)[number];
 
 export interface ToolbarActions {

@@ -197,7 +197,7 @@ function paintSelected(context: CanvasRenderingContext2D, scene: StackScene): vo
 }
 
 /** Tokens of a bin before a segment, and with it. */
-export function segmentTokens(segments: readonly Segment[], segment: number): [from: number, to: number] {
+function segmentTokens(segments: readonly Segment[], segment: number): [from: number, to: number] {
   let from = 0;
   for (let at = 0; at < segment; at++) from += segments[at]!.length;
   return [from, from + (segments[segment]?.length ?? 0)];

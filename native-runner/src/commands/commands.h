@@ -70,7 +70,7 @@ struct ChatArguments {
     std::filesystem::path adapter;  ///< PEFT folder, or empty
     BackendChoice backend{"cpu", 0, {}};
 };
-/// Loads a model and completes one prompt after the other: requests are lines of standard input, tokens are printed as they are
+/// Loads a model and completes prompts, of it and of the one below its adapter: requests are lines of standard input, tokens are printed as they are
 /// drawn, as JSON lines (docs/formats.md). Ends with its input.
 void chat_command(const ChatArguments& arguments);
 

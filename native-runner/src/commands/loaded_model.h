@@ -22,6 +22,9 @@ class LoadedModel {
     Parameters& parameters() { return parameters_; }
     Transformer& transformer() { return transformer_; }
     ModelView view() const { return {parameters_, adapter_ ? &*adapter_ : nullptr}; }
+    bool has_adapter() const { return adapter_.has_value(); }
+    /// The model below the adapter.
+    ModelView base() const { return {parameters_}; }
     Policy policy() { return adapter_ ? Policy(parameters_, *adapter_) : Policy(parameters_); }
 
   private:

@@ -18,7 +18,11 @@ void sample_command(const SampleArguments& arguments) {
     JsonFields fields(json, file, "");
     SamplingOptions options = read_sampling(fields);
     const auto prompts_json = fields.any("prompts"), end_tokens = fields.any("end_tokens");
+    const bool also_below = fields.boolean("also_below", false);
     fields.no_others();
+    if (also_below && arguments.adapter.empty())
+        throw bad_input("There is no adapter, and so no model below it", fields.where("also_below"),
+                        "Remove it, or give an adapter.");
     if (!prompts_json.is_array() || prompts_json.empty())
         throw bad_input("There is no prompt", fields.where("prompts"), "Give a list of lists of token ids.");
 
@@ -36,12 +40,18 @@ void sample_command(const SampleArguments& arguments) {
             std::max(longest, static_cast<std::int64_t>(prompts.back().size()) + options.max_new_tokens);
     }
     model.transformer().expect_length(longest);
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-        const auto tokens = generate(model.backend(), model.transformer(), model.view(), prompts[i], options,
-                                     [] { return false; });
-        std::printf("%s\n", nlohmann::ordered_json({{"prompt", i}, {"tokens", tokens}}).dump().c_str());
-        std::fflush(stdout);
-    }
+    const auto complete = [&](const ModelView& view, bool is_below) {
+        for (std::size_t i = 0; i < prompts.size(); ++i) {
+            nlohmann::ordered_json line = {{"prompt", i},
+                                           {"tokens", generate(model.backend(), model.transformer(), view,
+                                                               prompts[i], options, [] { return false; })}};
+            if (is_below) line["adapter"] = false;
+            std::printf("%s\n", line.dump().c_str());
+            std::fflush(stdout);
+        }
+    };
+    complete(model.view(), false);
+    if (also_below) complete(model.base(), true);
 }
 
 }  // namespace wishbone

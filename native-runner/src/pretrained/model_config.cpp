@@ -43,7 +43,7 @@ const Family& family_of(JsonFields& fields) {
     if (by_type == nullptr || (by_name != nullptr && by_name != by_type)) {
         if (by_name == nullptr)
             throw bad_input("The model type " + type.dump() + " is not supported", fields.where("model_type"),
-                            "Use a model of one of these types " + names_of_all(&Family::model_type) + ".");
+                            "Use a model of one of these types: " + names_of_all(&Family::model_type) + ".");
         throw bad_input("The model type " + type.dump() + " does not go with " + by_name->architecture,
                         fields.where("model_type"),
                         std::string("Use a model of type \"") + by_name->model_type + "\".");

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "conformance/test_device.h"
+#include "reference/attention_cases.h"
 #include "reference/backward_reference.h"
 #include "reference/random_bin.h"
 
@@ -28,8 +29,7 @@ void check(const std::vector<std::int32_t>& until, const std::vector<std::int32_
                        out_size = shape.query_heads * shape.head_dim;
     const std::unique_ptr<Backend> backend = make_cpu_backend(threads);
     TestDevice device(*backend);
-    const Values qkv = device.random(random, tokens * heads * shape.head_dim),
-                 d_out = device.random(random, tokens * out_size);
+    const auto [qkv, d_out] = reference::RandomAttention(random, device.dtype(), tokens, shape);
     const auto mask = device.backend.prepare_mask(until, position, shape);
     const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim}),
                  out = device.poisoned({tokens, out_size}),

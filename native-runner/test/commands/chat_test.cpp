@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -14,21 +16,23 @@ using namespace wishbone;
 using namespace wishbone::test;
 using Json = nlohmann::ordered_json;
 
-// `wishbone-runner chat`: one model, one request after the other.
+// `wishbone-runner chat`: one model, one request after the other, and beside it the one below its adapter.
 
 namespace {
 
 /// A chat that is asked something, and whose input ends when the object says so.
 class Chat {
   public:
-    explicit Chat(const Workshop& shop, const std::filesystem::path& model) {
+    explicit Chat(const Workshop& shop, const std::filesystem::path& model,
+                  const std::filesystem::path& adapter = {}) {
         REQUIRE(::pipe(ends_.data()) == 0);
-        process_.emplace(std::vector<std::string>{"chat", model, "--backend", "cpu", "--threads", "2"},
-                         shop.folder.path(), [this] {
-                             ::dup2(ends_[0], 0);
-                             ::close(ends_[0]);
-                             ::close(ends_[1]);
-                         });
+        std::vector<std::string> arguments{"chat", model, "--backend", "cpu", "--threads", "2"};
+        if (!adapter.empty()) arguments.insert(arguments.end(), {"--adapter", adapter});
+        process_.emplace(arguments, shop.folder.path(), [this] {
+            ::dup2(ends_[0], 0);
+            ::close(ends_[0]);
+            ::close(ends_[1]);
+        });
         ::close(ends_[0]);
     }
     ~Chat() { end(); }
@@ -139,6 +143,69 @@ TEST_CASE(
     chat.until("token", 8 + written + 8 + 1);
     chat.end();
     CHECK(chat.wait() == 0);
+}
+
+TEST_CASE("chat: with an adapter and without it at the same time, each as it is alone") {
+    const Workshop shop;
+    Json json = run_json(shop.model);
+    json["training"]["use_peft"] = true;
+    json["training"]["lora_r"] = 4;
+    json["training"]["learning_rate"] = 0.05;
+    const auto run = shop.make_run("adapter", json);
+    REQUIRE(shop.train(run).exit_code == 0);
+    write_file(shop.folder / "request.json", R"({"prompts":[[1,2,3],[4,5]],"max_new_tokens":20})");
+    const auto sampled = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> arguments = {
+            "sample", shop.model, shop.folder / "request.json", "--backend", "cpu", "--threads", "2"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const RunnerResult result = run_runner(arguments, shop.folder.path());
+        REQUIRE(result.exit_code == 0);
+        std::vector<Json> tokens;
+        std::istringstream lines(result.out);
+        for (std::string line; std::getline(lines, line);) tokens.push_back(Json::parse(line)["tokens"]);
+        return tokens;
+    };
+    const std::vector<Json> with = sampled({"--adapter", run / "export"}), without = sampled({});
+    REQUIRE(with != without);
+
+    Chat chat(shop, shop.model, run / "export");
+    const std::string below = R"({"prompt":[4,5],"max_new_tokens":20,"adapter":false})";
+    chat.say(request({1, 2, 3}, 20) + below + "\n");
+    chat.until("completed", 2);
+    std::vector<bool> order;
+    for (const Json& said : chat.of("token")) order.push_back(said.contains("adapter"));
+    CHECK(std::ranges::adjacent_find(order, std::equal_to{}) == order.end());
+    const auto is_of = [](const Json& said, const Json& tokens, bool is_below) {
+        return said["tokens"] == tokens && said.contains("adapter") == is_below &&
+               (!is_below || said["adapter"] == false);
+    };
+    CHECK(is_of(chat.of("completed")[0], with[0], false));
+    CHECK(is_of(chat.of("completed")[1], without[1], true));
+
+    // A request ends what its own model writes, an empty line what both do.
+    chat.say(request({1, 2, 3}, 20) + below + "\n" + request({4, 5}, 20));
+    chat.until("completed", 5);
+    chat.say(request({4, 5}, 20) + below + "\n\n");
+    chat.until("completed", 7);
+    chat.say(below + "\n" + request({1, 2, 3}, 20) + R"({"stop":true,"adapter":false})" + "\n");
+    chat.until("completed", 9);
+    chat.say(std::string(R"({"prompt":[],"adapter":false})") + "\n");
+    chat.until("failed", 1);
+    CHECK(chat.of("failed")[0]["adapter"] == false);
+    chat.end();
+    CHECK(chat.wait() == 0);
+    const std::vector<Json> completed = chat.of("completed");
+    for (std::size_t i = 2; i < 5; ++i) {
+        CAPTURE(i);
+        const bool is_below = completed[i].contains("adapter");
+        const std::size_t count = completed[i]["tokens"].size();
+        const bool is_whole = is_of(completed[i], is_below ? without[1] : with[1], is_below);
+        CHECK((is_whole || (!is_below && count < 20)));
+    }
+    CHECK(completed[2]["tokens"].size() < 20);
+    CHECK(completed[7]["adapter"] == false);
+    CHECK(completed[7]["tokens"].size() < 20);
+    CHECK(is_of(completed[8], with[0], false));
 }
 
 TEST_CASE("chat: a request that cannot be is refused by name, and the next one answered") {

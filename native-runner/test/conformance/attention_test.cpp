@@ -15,6 +15,7 @@ using reference::heads_of;
 using reference::Mask;
 using reference::pairs;
 using reference::random_trees;
+using reference::RandomAttention;
 using reference::shape_of;
 
 // Tolerances in bf16: probabilities and results are rounded, each by 2^-9 at most.
@@ -58,8 +59,7 @@ void check(const Target& target, const Mask& visible_until, const AttentionShape
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     std::mt19937 random(static_cast<unsigned>(tokens + 1000 * shape.head_dim + shape.query_heads));
     const TestDevice numbers(target);
-    const Values qkv = numbers.random(random, tokens * heads_of(shape) * shape.head_dim),
-                 d_out = numbers.random(random, tokens * shape.query_heads * shape.head_dim);
+    const auto [qkv, d_out] = RandomAttention(random, numbers.dtype(), tokens, shape);
     const Mask position = depths(visible_until);
     const Result result = run(target, qkv, d_out, visible_until, shape);
     CHECK(numbers.off(result.out, reference::attention(qkv, visible_until, shape, position), {2e-6, 4e-3}) <
@@ -213,8 +213,7 @@ BACKEND_TEST("the gradient of attention before RoPE, of whole heads and of parts
         std::mt19937 random(static_cast<unsigned>(tokens + shape.head_dim));
         const Mask position = depths(until);
         const std::int64_t positions = *std::ranges::max_element(position) + 1;
-        const Values qkv = device.random(random, tokens * heads * shape.head_dim),
-                     d_out = device.random(random, tokens * out_size);
+        const auto [qkv, d_out] = RandomAttention(random, device.dtype(), tokens, shape);
         const auto mask = device.backend.prepare_mask(until, position, shape);
         const Tensor in = device.put(qkv, {tokens, heads, shape.head_dim}),
                      out = device.poisoned({tokens, out_size}),
@@ -277,8 +276,7 @@ BACKEND_TEST("attention: large scores neither overflow nor wake hidden tokens") 
          {shape_of(1, 1, 8), shape_of(4, 1, 64), shape_of(4, 1, 128), shape_of(2, 1, 256)}) {
         std::mt19937 random(5);
         const TestDevice numbers(target);
-        const Values qkv = numbers.random(random, tokens * heads_of(shape) * shape.head_dim, 4.0),
-                     d_out = numbers.random(random, tokens * shape.query_heads * shape.head_dim);
+        const auto [qkv, d_out] = RandomAttention(random, numbers.dtype(), tokens, shape, 4.0);
         const Result before = run(target, qkv, d_out, until, shape);
         CHECK(numbers.off(before.out, reference::attention(qkv, until, shape), {1e-5, 4e-3}) < 1);
         Values large = qkv;

@@ -167,8 +167,7 @@ double error(const Values& values, const Values& expected) {
 void check_attention(const Mask& visible_until, const AttentionShape& shape, double spread = 1.0) {
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     std::mt19937 random(static_cast<unsigned>(tokens + 1000 * shape.head_dim + shape.query_heads));
-    const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim, spread),
-                 d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+    const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape, spread);
     const Mask position = depths(visible_until);
     const Values out = attention(qkv, visible_until, shape, position),
                  lse = attention_lse(qkv, visible_until, shape, position);
@@ -336,8 +335,7 @@ TEST_CASE("cuda attention: large scores" * doctest::skip(!have_cuda())) {
         const auto tokens = std::int64_t{150};
         const Mask until = pairs(1, 50, 50, 50);
         std::mt19937 random(5);
-        Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim, 4.0);
-        const Values d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+        const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape, 4.0);
         for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
             const Result before = run(qkv, d_out, until, shape, path);
             CHECK(error(from_bits(before.out), attention(qkv, until, shape)) < 4e-3);
@@ -378,8 +376,7 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
         std::mt19937 random(static_cast<unsigned>(tokens + 1000 * shape.head_dim + shape.query_heads));
         const Mask position = depths(until);
         const std::int64_t positions = *std::ranges::max_element(position) + 1;
-        const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim),
-                     d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+        const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape);
         const Result plain = run(qkv, d_out, until, shape, AttentionPath::automatic);
         const Values unturned = from_bits(plain.d_qkv),
                      behind = attention_backward(qkv, d_out, from_bits(plain.out), until, shape, position);
@@ -435,8 +432,7 @@ TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!have_cuda(
         random_trees(3, {.trees = 12, .deepest = 4, .most_children = 3, .longest_segment = 60});
     const auto tokens = static_cast<std::int64_t>(until.size());
     for (const AttentionShape& shape : shapes) {
-        const Values qkv = random_bf16(random, tokens * heads_of(shape) * shape.head_dim),
-                     d_out = random_bf16(random, tokens * shape.query_heads * shape.head_dim);
+        const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape);
         for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
             const Result first = run(qkv, d_out, until, shape, path);
             for (int i = 0; i < 3; ++i) {

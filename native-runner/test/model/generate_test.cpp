@@ -79,11 +79,22 @@ TEST_CASE("greedy completions are those of whole passes; end tokens end them, se
         sequence.push_back(expected.back());
     }
     CHECK(generate(backend, model, parameters, prompt, options, never) == expected);
-    std::vector<std::int32_t> told;
-    generate(
-        backend, model, parameters, prompt, options, [&] { return told.size() == 7; },
-        [&](std::int32_t token) { told.push_back(token); });
-    CHECK(told == std::vector<std::int32_t>(expected.begin(), expected.begin() + 7));
+    int asked = 0;
+    CHECK(generate(backend, model, parameters, prompt, options, [&] { return asked++ == 7; }) ==
+          std::vector<std::int32_t>(expected.begin(), expected.begin() + 7));
+    // Two in turn, of different lengths, are what each is alone.
+    const std::vector<std::int32_t> other = {2, 7};
+    const auto alone = generate(backend, model, parameters, other, options, never);
+    Transformer second(backend, config);
+    second.expect_length(40);
+    Generation one(backend, model, parameters, prompt, options),
+        two(backend, second, parameters, other, options);
+    while (!one.over() || !two.over()) {
+        one.next();
+        two.next();
+    }
+    CHECK(one.tokens() == expected);
+    CHECK(two.tokens() == alone);
     options.end_tokens = {expected[4]};
     const auto first = std::ranges::find(expected, expected[4]);
     CHECK(generate(backend, model, parameters, prompt, options, never) ==

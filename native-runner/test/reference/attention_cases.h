@@ -3,10 +3,13 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
+#include "reference/differences.h"
 #include "reference/random_bin.h"
+#include "reference/rounding.h"
 
 namespace wishbone::reference {
 
@@ -19,6 +22,24 @@ inline AttentionShape shape_of(std::int64_t query_heads, std::int64_t kv_heads, 
 }
 
 inline std::int64_t heads_of(const AttentionShape& shape) { return shape.query_heads + 2 * shape.kv_heads; }
+
+/// Normal numbers for one attention: heads, and the gradient of its output.
+struct RandomAttention {
+    std::vector<double> qkv;    ///< [tokens, heads, head_dim], of the given spread
+    std::vector<double> d_out;  ///< [tokens, query_heads * head_dim], of spread 1
+
+    /// @param dtype   f32 or bf16: of which all are numbers
+    RandomAttention(std::mt19937& random, DType dtype, std::int64_t tokens, const AttentionShape& shape,
+                    double spread = 1.0) {
+        const auto numbers = [&](std::int64_t heads, double deviation) {
+            std::vector<double> values =
+                random_values(random, static_cast<std::size_t>(tokens * heads * shape.head_dim), deviation);
+            return dtype == DType::bf16 ? to_bf16(std::move(values)) : values;
+        };
+        qkv = numbers(heads_of(shape), spread);
+        d_out = numbers(shape.query_heads, 1.0);
+    }
+};
 
 /// How many ancestors each token has: its position.
 inline Mask depths(const Mask& visible_until) {

@@ -15,7 +15,7 @@ export interface Passes {
 }
 
 /** A DPO step with the reference inside it. */
-export const DPO_STEP: Passes = { forward: 2, backward: 1 };
+const DPO_STEP: Passes = { forward: 2, backward: 1 };
 
 /** Predicted seconds by what limits them. */
 export interface Seconds {

@@ -12,4 +12,4 @@ export {
   stateOfBackends,
   unpackedSize,
 } from './set-up.js';
-export { DEFAULT_INDEX, PACKAGE, type Wheel } from './wheel-index.js';
+export { DEFAULT_INDEX, type Wheel } from './wheel-index.js';

@@ -2,7 +2,7 @@ import { WishboneError } from '../errors.js';
 import { get, type Network, readText, type Refusal } from '../download/index.js';
 
 /** The distribution on PyPI that has cuBLASLt of CUDA 13. */
-export const PACKAGE = 'nvidia-cublas';
+const PACKAGE = 'nvidia-cublas';
 export const DEFAULT_INDEX = 'https://pypi.org/simple/';
 /** The one that is taken where the index has it: of CUDA 13.1, tried with every driver for CUDA 13. */
 const PREFERRED = '13.1.0.3';

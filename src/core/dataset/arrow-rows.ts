@@ -13,7 +13,7 @@ import { must, TableFault } from './table-fault.js';
 import type { Reading } from './table-values.js';
 
 /** First bytes, and last ones, of Arrow's file format; in between is a stream. */
-export const ARROW_FILE_MARK = 'ARROW1';
+const ARROW_FILE_MARK = 'ARROW1';
 
 /**
  * The rows of an Arrow file, a stream (what `datasets` writes) or a file (Feather), one record batch in memory at a time. They have no

@@ -42,5 +42,3 @@ export interface ColumnReport {
   readonly unread: readonly UnreadColumn[];
   readonly warnings: readonly ColumnWarning[];
 }
-
-export const NO_COLUMNS: ColumnReport = { unread: [], warnings: [] };

@@ -15,7 +15,7 @@ export {
   type TextPair,
 } from './types.js';
 export { remedyFlag, remedyLabel, unreadSentence, unreadText, warningText } from './column-words.js';
-export { NO_COLUMNS, type ColumnReport, type ColumnWarning, type Remedy, type UnreadColumn } from './column-report.js';
+export type { ColumnReport, ColumnWarning, Remedy, UnreadColumn } from './column-report.js';
 export {
   BAD_ROW_CHOICES,
   leftOutPlaces,
@@ -23,7 +23,6 @@ export {
   mostlyLeftOut,
   LeftOutList,
   nothingLeft,
-  NOTHING_LEFT_OUT,
   trainWithoutLabel,
   withWayOut,
   type LeftOutRow,

@@ -19,10 +19,8 @@ export interface LeftOutRows {
   readonly first: readonly LeftOutRow[];
 }
 
-export const NOTHING_LEFT_OUT: LeftOutRows = { rows: 0, first: [] };
-
 /** How many of the rows that are left out are listed. */
-export const MOST_LISTED = 100;
+const MOST_LISTED = 100;
 
 /** Gathers the rows of a file that are left out, in whatever order they are found. */
 export class LeftOutList {

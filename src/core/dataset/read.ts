@@ -142,9 +142,24 @@ export class Dataset {
     } catch (error) {
       const field = error instanceof FieldError ? (/^\w+/.exec(error.field)?.[0] ?? '') : '';
       const column = columns?.[field];
-      if (!(error instanceof FieldError) || column === undefined || column === null || column === field) throw error;
+      if (!(error instanceof FieldError) || column === undefined || column === null || column === field)
+        throw this.#withMissingColumn(error, row.value);
       throw new WishboneError(error.what, `${error.where} (column "${column}")`, error.advice, error.exitCode);
     }
+  }
+
+  /** What is wrong with a row may be that a column which was named by hand is not in it. */
+  #withMissingColumn(error: unknown, raw: Fields): unknown {
+    const { columns = {}, isListed } = this.#options;
+    const missing = Object.entries(columns).find(([, column]) => column !== null && !Object.hasOwn(raw, column));
+    if (!(error instanceof WishboneError) || isListed || missing === undefined) return error;
+    const [field, column] = missing;
+    return new WishboneError(
+      `${error.what}; the row has no column "${column}", named for "${field}"`,
+      error.where,
+      error.advice,
+      error.exitCode,
+    );
   }
 
   /** @param raw the row as the file has it, `value` being the same under the form's names */

@@ -24,12 +24,12 @@ export interface Response<Content extends string | readonly Message[] = string |
 }
 
 /** Whether a field holds several responses, a list of texts or of message lists; one list of messages is one response. */
-export function holdsSeveral(value: unknown): value is readonly unknown[] {
+function holdsSeveral(value: unknown): value is readonly unknown[] {
   return Array.isArray(value) && value.some((item) => typeof item === 'string' || Array.isArray(item));
 }
 
 /** The one response of a field, or the several. */
-export function responseEntries(value: unknown, path: string): { readonly value: unknown; readonly path: string }[] {
+function responseEntries(value: unknown, path: string): { readonly value: unknown; readonly path: string }[] {
   return holdsSeveral(value) ? value.map((item, index) => ({ value: item, path: `${path}[${index}]` })) : [{ value, path }];
 }
 

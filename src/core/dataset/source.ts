@@ -157,7 +157,7 @@ const TABLE_MARKS: readonly (readonly [string, BinaryTable])[] = [
 ];
 
 /** The kind of binary table that begins with these bytes, one character each. */
-export function binaryTable(head: string): BinaryTable | undefined {
+function binaryTable(head: string): BinaryTable | undefined {
   return TABLE_MARKS.find(([mark]) => head.startsWith(mark))?.[1];
 }
 

@@ -200,13 +200,15 @@ export class ColumnTally {
 
   /** Maps of columns that read what was lost; each was tried on a row. */
   #remedies(example: { readonly raw: Fields; readonly form: DatasetForm }, told: readonly string[]): Remedy[] {
-    const { columns = {}, isFormGiven = false, isListed = false } = this.#context;
+    const { isFormGiven = false, isListed = false } = this.#context;
     if (isFormGiven || isListed) return [];
-    const named = (...wanted: readonly ColumnMeaning[]): string[] => told.filter((name) => wanted.includes(knownMeaning(name)));
-    const [system] = named('system');
-    const history = named('history').find((name) => isRounds(example.raw[name]));
-    const questions = named('question', 'context').sort((a, b) => questionRank(a) - questionRank(b));
-    const unknown = named('none');
+    const given = Object.entries(this.#context.columns ?? {});
+    const columns = Object.fromEntries(given.filter(([, column]) => column === null || Object.hasOwn(example.raw, column)));
+    const meaning = (...wanted: readonly ColumnMeaning[]): string[] => told.filter((name) => wanted.includes(knownMeaning(name)));
+    const [system] = meaning('system');
+    const history = meaning('history').find((name) => isRounds(example.raw[name]));
+    const questions = meaning('question', 'context').sort((a, b) => questionRank(a) - questionRank(b));
+    const unknown = meaning('none');
     const tries: { readonly label: Remedy['kind']; readonly map: ColumnMap }[] = [];
     const beside = (context: string | undefined): ColumnMap => ({
       ...(system === undefined ? {} : { system }),
@@ -230,8 +232,8 @@ export class ColumnTally {
       const whole = example.form === 'trl-explicit' ? map : { ...columns, ...map };
       // A field under its own name needs no mapping.
       const entries = Object.entries(whole).filter(([field, column]) => column !== null && field !== column);
-      const given = Object.fromEntries(entries);
-      const reads = readsOf(example.raw, given, this.#context.options);
+      const tried = Object.fromEntries(entries);
+      const reads = readsOf(example.raw, tried, this.#context.options);
       if (reads === undefined || told.every((name) => !reads.has(name))) return [];
       if (entries.some(([, column]) => /[,=]/.test(column as string))) return [];
       const text = entries.map(([field, column]) => `${field}=${column}`).join(',');

@@ -17,7 +17,7 @@ interface EventHead {
   readonly time: string;
 }
 
-export const RUN_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
+const RUN_PHASES = ['load', 'ceiling', 'reference', 'train', 'export'] as const;
 export type RunPhase = (typeof RUN_PHASES)[number];
 
 export interface StartEvent extends EventHead {

@@ -3,7 +3,6 @@ export {
   type EvalEvent,
   isTerminal,
   parseEvent,
-  RUN_PHASES,
   type RunEvent,
   type RunPhase,
   type SampleEvent,

@@ -6,7 +6,7 @@ import { WishboneError } from '../errors.js';
 /** The example project's run config. */
 export const EXAMPLE_CONFIG = 'example.wishbone.json';
 /** What a folder made for the example is called. */
-export const EXAMPLE_FOLDER = 'wishbone-example';
+const EXAMPLE_FOLDER = 'wishbone-example';
 
 /** How a folder stands before the example is written into it. */
 export interface ExampleTarget {

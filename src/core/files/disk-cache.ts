@@ -5,13 +5,13 @@ import { WishboneError } from '../errors.js';
 import { PRIVATE_FOLDER } from './atomic-file.js';
 
 /** What is kept, a folder each: tokens of dataset files, plans with their summaries. */
-export const CACHE_KINDS = ['tokens', 'plans'] as const;
+const CACHE_KINDS = ['tokens', 'plans'] as const;
 /** What the runner keeps there beside them: reference log-probabilities. Counted, and cleared, with the rest. */
 const COUNTED = [...CACHE_KINDS, 'reference'] as const;
 export type CacheKind = (typeof CACHE_KINDS)[number];
 
 /** Bytes kept unless a caller or `WISHBONE_CACHE_LIMIT` (in GB) says otherwise. */
-export const DEFAULT_CACHE_LIMIT = 5e9;
+const DEFAULT_CACHE_LIMIT = 5e9;
 
 /** `$WISHBONE_CACHE`, else `$XDG_CACHE_HOME/wishbone`, else `~/.cache/wishbone`; the runner's cache lies there too. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {

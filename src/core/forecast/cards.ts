@@ -42,7 +42,7 @@ export interface CardsRequest {
   readonly memory: MemoryForecast | undefined;
 }
 
-export const CARDS = [1, 2, 4, 8] as const;
+const CARDS = [1, 2, 4, 8] as const;
 export { NVLINK as CARDS_CONNECTION };
 
 const SHARDS = ['none', 'optimizer', 'gradients', 'parameters'] as const;

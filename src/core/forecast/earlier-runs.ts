@@ -79,7 +79,7 @@ function secondsPerToken({ steps, columns }: RunHistory): number | undefined {
 }
 
 /** Bytes of the weight files of a folder; undefined when there are none. */
-export async function bytesIn(folder: string): Promise<number | undefined> {
+async function bytesIn(folder: string): Promise<number | undefined> {
   const names = await readdir(folder).catch(() => []);
   const sizes = names
     .filter((name) => name.endsWith('.safetensors'))

@@ -18,7 +18,7 @@ export interface ModelfileContents {
 }
 
 /** The text of a Modelfile; paths are relative to its folder. */
-export function modelfileText({ model, adapter, stops, template, notes }: ModelfileContents): string {
+function modelfileText({ model, adapter, stops, template, notes }: ModelfileContents): string {
   const lines = [
     ...notes.map((note) => `# ${note}`),
     `FROM ${model}`,

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../events/events.js';
 
 /** What the wall time of a run goes to, in the order in which it comes; what a later runner names is `other`. */
-export const TIME_PHASES = [
+const TIME_PHASES = [
   'start',
   'load',
   'ceiling',

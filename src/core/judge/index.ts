@@ -1,6 +1,6 @@
 export { bareUrl, isLoopback, requireAddress } from './endpoint.js';
 export { type Judgement, type JudgePlan, Judging, readJudgement, readJudgements } from './judge-run.js';
-export { JUDGE_FOLDER, type JudgeHead, type Order, type Usage, type Verdict } from './record.js';
+export type { JudgeHead, Order, Usage, Verdict } from './record.js';
 export { type Agreement, type JudgeReport, judgeText, type ReportedPrompt, verdictText, type WinRate } from './report.js';
 export { costOf, type Prices } from './cost.js';
 export { ruleOf } from './rules.js';

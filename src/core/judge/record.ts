@@ -14,7 +14,7 @@ import { type Judge, RULE_NAMES } from './request.js';
 import type { Winner } from './rules.js';
 
 /** Folder of a run's judged comparisons, a file each. */
-export const JUDGE_FOLDER = 'judge';
+const JUDGE_FOLDER = 'judge';
 
 /** Whose text was shown first; of a rule, which sees both, and of equal texts, which nobody needs to see, there is no order. */
 export type Order = 'first' | 'second' | 'none';

@@ -1,7 +1,7 @@
 import { blockAt, type MaskLayout, pathTo, segmentAt } from './layout.js';
 
 /** Why a token may or may not look at another. The first three may. */
-export const REASONS = ['self', 'same-segment', 'ancestor', 'later', 'sibling', 'other-tree', 'other-bin'] as const;
+const REASONS = ['self', 'same-segment', 'ancestor', 'later', 'sibling', 'other-tree', 'other-bin'] as const;
 export type Reason = (typeof REASONS)[number];
 
 export interface Explanation {

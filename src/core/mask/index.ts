@@ -1,4 +1,4 @@
-export { explain, type Explanation, type Reason, REASONS } from './explain.js';
+export { explain, type Explanation, type Reason } from './explain.js';
 export {
   blockAt,
   causalCells,
@@ -7,7 +7,6 @@ export {
   type MaskLayout,
   type MaskRole,
   pathTo,
-  roleOf,
   rowCount,
   segmentAt,
   treeAt,

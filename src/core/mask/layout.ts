@@ -33,10 +33,6 @@ export function rowCount(layout: Pick<MaskLayout, 'tokens'>): number {
   return layout.tokens.length;
 }
 
-export function roleOf(layout: Pick<MaskLayout, 'segmentRole'>, segment: number): MaskRole {
-  return MASK_ROLES[layout.segmentRole[segment]!]!;
-}
-
 /** Index of the last element that is at most `value` in rising numbers; -1 when all are greater. */
 export function lastAtMost(rising: Int32Array, value: number): number {
   let low = 0;

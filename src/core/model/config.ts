@@ -97,8 +97,9 @@ function familyOf(fields: Fields): Family {
       byName === undefined
         ? `the model type ${JSON.stringify(type)} is not supported`
         : `the model type ${JSON.stringify(type)} does not go with ${byName.architecture}`,
-      `use a model of ${byName === undefined ? 'one of these types' : 'type'} ` +
-        (byName === undefined ? FAMILIES.map(({ modelType }) => modelType).join(', ') : `"${byName.modelType}"`),
+      byName === undefined
+        ? `use a model of one of these types: ${FAMILIES.map(({ modelType }) => modelType).join(', ')}`
+        : `use a model of type "${byName.modelType}"`,
     );
   }
   return byType;

@@ -39,7 +39,7 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
   refuse(
     count > 0 && count !== losses.length,
     'loss_weights',
-    `there are ${count} weights for ${losses.length} losses`,
+    `there ${count === 1 ? 'is 1 weight' : `are ${count} weights`} for ${losses.length === 1 ? '1 loss' : `${losses.length} losses`}`,
     'give one weight per loss, or none (all 1)',
   );
   const stranger = losses.find((loss) => !LOSSES[loss].divergence);
@@ -201,11 +201,17 @@ export function checkOptions(
     `all ${plan.max_steps} steps of the run are supervised ones`,
     'raise max_steps, or lower sft_steps',
   );
-  const planned = training.num_decay_steps + Math.max(0, training.warmup_steps);
+  const [warmup, decay] = [Math.max(0, training.warmup_steps), training.num_decay_steps];
   refuse(
-    plan.max_steps > 0 && planned > plan.max_steps,
+    plan.max_steps > 0 && decay === 0 && warmup > plan.max_steps,
+    'training.warmup_steps',
+    `warm-up takes ${warmup} steps, but the run has ${plan.max_steps}`,
+    'raise max_steps, or lower warmup_steps',
+  );
+  refuse(
+    plan.max_steps > 0 && warmup + decay > plan.max_steps,
     'training.num_decay_steps',
-    `warm-up and decay take ${planned} steps, but the run has ${plan.max_steps}`,
+    `warm-up and decay take ${warmup + decay} steps, but the run has ${plan.max_steps}`,
     'raise max_steps, or lower warmup_steps or num_decay_steps',
   );
 }

@@ -14,7 +14,6 @@ export {
   isPathOption,
   OPTION_PATHS,
   optionChoices,
-  optionHelp,
   optionKind,
   type OptionPath,
   optionProblem,

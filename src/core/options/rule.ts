@@ -1,3 +1,5 @@
+import { nearestName } from '../nearest-name.js';
+
 /**
  * What a value of a file may be. Bounds are inclusive unless `open` names the side that is not. A field with an `absent`
  * value came later than the format: in older files it is missing and means that. An `optional` one may be missing in any.
@@ -111,7 +113,7 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
   const wrong = `expected ${ruleText(rule)}, found ${describe(value)}`;
   switch (rule.kind) {
     case 'choice':
-      return rule.choices.includes(value as string | number) ? undefined : wrong;
+      return rule.choices.includes(value as string | number) ? undefined : wrong + meant(rule.choices, value);
     case 'string':
       return typeof value === 'string' && (rule.pattern === undefined || rule.pattern.test(value)) ? undefined : wrong;
     case 'flag':
@@ -138,6 +140,11 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
       return low && high ? undefined : wrong;
     }
   }
+}
+
+function meant(choices: readonly (string | number)[], value: unknown): string {
+  const near = typeof value === 'string' ? nearestName(value, choices.map(String)) : undefined;
+  return near === undefined ? '' : `; did you mean "${near}"?`;
 }
 
 function listProblem({ min, max, most }: NumberList, items: readonly unknown[]): string | undefined {

@@ -82,8 +82,3 @@ export function optionChoices(option: OptionPath): readonly string[] | undefined
   const one = rule?.kind === 'list' && rule.orItem ? rule.item : rule;
   return one?.kind === 'choice' ? one.choices.map(String) : undefined;
 }
-
-/** The line about an option. */
-export function optionHelp(option: OptionPath): string {
-  return optionRow(option)?.help ?? '';
-}

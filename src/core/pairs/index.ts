@@ -2,7 +2,7 @@ export type { PairRow } from './pair-row.js';
 export { type ListedPair, listPairs, type PairList, type PairListRequest } from './list.js';
 export { type PairPlace, placeOf } from './place.js';
 export { type PairsOf, type PairTable, readPairTable } from './table.js';
-export { mislabelledOrder, PAIR_VIEW_NAMES, PAIR_VIEWS, type PairView, type PairViewName, sorted } from './views.js';
+export { PAIR_VIEW_NAMES, PAIR_VIEWS, type PairView, type PairViewName, sorted } from './views.js';
 export { PAIR_RECORD_FILE, PairRecord } from './record.js';
 export {
   COMPARED_METRICS,

@@ -30,7 +30,7 @@ export interface RowMargins {
  * @param folder of the run
  * @throws WishboneError when the run has no record, or it is not of the run's plan
  */
-export async function readMargins(folder: string, config: RunConfig, of: PairsOf): Promise<RowMargins> {
+async function readMargins(folder: string, config: RunConfig, of: PairsOf): Promise<RowMargins> {
   const file = path.join(folder, PAIR_RECORD_FILE);
   const record = await PairRecord.open(file);
   if (record === undefined) throw new WishboneError('the run has no record of its pairs', file, NO_RECORD_ADVICE);

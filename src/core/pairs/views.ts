@@ -37,7 +37,7 @@ export type PairViewName = keyof typeof PAIR_VIEWS;
 export const PAIR_VIEW_NAMES = Object.keys(PAIR_VIEWS) as readonly PairViewName[];
 
 /** All pairs, that whose label is most likely wrong first. */
-export function mislabelledOrder(pairs: readonly PairRow[]): PairRow[] {
+function mislabelledOrder(pairs: readonly PairRow[]): PairRow[] {
   return sorted(pairs, ({ evidence }) => evidence);
 }
 
@@ -46,7 +46,7 @@ function winsByLength(pair: PairRow): boolean {
 }
 
 /** The margin, were rewards means over a response's tokens. */
-export function perTokenMargin({ now, rewardChosen, chosenTokens, rejectedTokens }: PairRow): number {
+function perTokenMargin({ now, rewardChosen, chosenTokens, rejectedTokens }: PairRow): number {
   return rewardChosen / Math.max(1, chosenTokens) - (rewardChosen - now) / Math.max(1, rejectedTokens);
 }
 

@@ -9,5 +9,5 @@ export {
   type TableColumn,
 } from './columns.js';
 export { matches, parseFilter, type RunFilter, termsOf } from './filter.js';
-export { compareValues, groupedRows, type RowGroup, sortedRows, type TableSort } from './order.js';
+export { groupedRows, type RowGroup, sortedRows, type TableSort } from './order.js';
 export { tableCsv } from './csv.js';

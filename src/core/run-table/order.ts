@@ -30,7 +30,7 @@ export function sortedRows(rows: readonly RunRow[], sort: TableSort | undefined)
 }
 
 /** Numbers before words; `run-9` before `run-10`. */
-export function compareValues(a: CellValue, b: CellValue): number {
+function compareValues(a: CellValue, b: CellValue): number {
   if (typeof a === 'number') return typeof b === 'number' ? a - b : -1;
   return typeof b === 'number' ? 1 : WORDS.compare(a, b);
 }

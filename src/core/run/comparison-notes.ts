@@ -8,7 +8,7 @@ import { LONGEST_NOTES, notesProblem } from './labels.js';
  * `.wishbone/comparisons.json`, beside the folder of runs: what somebody wrote down about runs that were compared, in Markdown. The same
  * runs in another order are the same comparison.
  */
-export const COMPARISONS_FILE = 'comparisons.json';
+const COMPARISONS_FILE = 'comparisons.json';
 
 interface Comparison {
   /** Ids, sorted. */

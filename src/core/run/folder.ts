@@ -157,7 +157,9 @@ async function writing<T>(where: string, work: () => Promise<T>): Promise<T> {
         ? ['the disk is full', 'free some space, or choose another folder for the runs']
         : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
           ? ['no permission to write the run folder', 'choose a folder that you may write to']
-          : [`cannot write the run folder: ${message}`, 'check the folder and its disk'];
+          : code === 'ENOENT' || code === 'ENOTDIR'
+            ? ['the run folder cannot be made there', 'choose a folder that is there and that you may write to']
+            : [`cannot write the run folder: ${message}`, 'check the folder and its disk'];
     throw new WishboneError(what, where, advice, ExitCode.cannotWrite);
   }
 }
@@ -281,12 +283,10 @@ export async function runFolders(runs: string): Promise<string[]> {
     const entries = await readdir(runs, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => path.join(runs, name));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new WishboneError(
-      `cannot read the folder of runs: ${(error as Error).message}`,
-      runs,
-      'check that it is a folder and may be read',
-    );
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    if (code === 'ENOTDIR') throw new WishboneError('the folder of runs is a file', runs, 'name a folder: .wishbone/runs, or another one');
+    throw new WishboneError(`cannot read the folder of runs: ${message}`, runs, 'check that it may be read');
   }
 }
 

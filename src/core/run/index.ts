@@ -23,7 +23,7 @@ export { type RepeatCommand, repeatCommand } from './repeat-command.js';
 export { checkDiskSpace, diskNeed } from './disk.js';
 export { FORECAST_FILE, type KeptForecast, readForecast, writeForecast } from './forecast-file.js';
 export { rowOf } from './table-row.js';
-export { COMPARISONS_FILE, readComparisonNotes, writeComparisonNotes } from './comparison-notes.js';
+export { readComparisonNotes, writeComparisonNotes } from './comparison-notes.js';
 export { type ConfigDifference, configDifferences } from './config-diff.js';
 export { type RunsChange, RunsWatcher } from './watch.js';
 export { isActive, isResumable, runState, type RunState, stateOf } from './state.js';

@@ -40,15 +40,45 @@ export async function complete(
   /** The runner's path, where it is known already: threads do not know which one was chosen. */
   known?: string,
 ): Promise<number[][]> {
+  return (await linesOf(model, { prompts, ...options }, runner, work, known)).map(({ tokens }) => tokens);
+}
+
+/**
+ * Completes the same prompts by a model with an adapter and by the one below it, whose weights are loaded once.
+ *
+ * @returns tokens behind each prompt, as {@link complete} has them
+ * @throws WishboneError with what the runner says
+ */
+export async function completeBoth(
+  model: SampledModel,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions & { readonly end_tokens: readonly number[] },
+  runner: RunnerOptions,
+  work: WorkOptions = {},
+): Promise<{ readonly above: number[][]; readonly below: number[][] }> {
+  const lines = await linesOf(model, { prompts, ...options, also_below: true }, runner, work);
+  const of = (adapter: false | undefined): number[][] => lines.filter((line) => line.adapter === adapter).map(({ tokens }) => tokens);
+  return { above: of(undefined), below: of(false) };
+}
+
+/** A line of `wishbone-runner sample` (docs/formats.md). */
+interface Line {
+  readonly prompt: number;
+  readonly tokens: number[];
+  /** False: by the model below the adapter. */
+  readonly adapter?: false;
+}
+
+async function linesOf(model: SampledModel, asked: object, runner: RunnerOptions, work: CompletionWork, known?: string): Promise<Line[]> {
   const program = known ?? (await locateRunner());
   const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-sample-'));
   try {
     const request = path.join(folder, 'request.json');
-    await writeFile(request, JSON.stringify({ prompts, ...options }));
+    await writeFile(request, JSON.stringify(asked));
     const adapter = model.adapter === undefined ? [] : ['--adapter', model.adapter];
     const { onCompletion } = work;
     const told = function* (line: unknown): Generator<unknown> {
-      const completion = line === '' ? undefined : (JSON.parse(String(line)) as { prompt: number; tokens: number[] });
+      const completion = line === '' ? undefined : (JSON.parse(String(line)) as Line);
       if (completion !== undefined) onCompletion?.(completion.prompt, completion.tokens);
       yield line;
     };
@@ -60,11 +90,19 @@ export async function complete(
       ...(work.signal ? { cancelSignal: work.signal } : {}),
     });
     work.signal?.throwIfAborted();
-    if (ended.exitCode !== 0) throw runnerFailure(program, ended.exitCode, ended.stderr);
-    return ended.stdout.split('\n').map((line) => (JSON.parse(line) as { tokens: number[] }).tokens);
+    if (ended.exitCode !== 0) throw ofRequest(runnerFailure(program, ended.exitCode, ended.stderr), request);
+    return ended.stdout.split('\n').map((line) => JSON.parse(line) as Line);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** An error about a field of the request, which nobody has seen, says which prompt or option it is about. */
+function ofRequest(error: WishboneError, request: string): WishboneError {
+  const field = error.where.startsWith(`${request}: `) ? error.where.slice(request.length + 2) : undefined;
+  if (field === undefined) return error;
+  const where = field.replace(/^prompts\[(\d+)\]/, (_, index: string) => `prompt ${Number(index) + 1}`);
+  return new WishboneError(error.what, where, error.advice, error.exitCode);
 }
 
 /** What a runner that gave up has said, as an error. */

@@ -14,6 +14,11 @@ export interface SampledModel {
   readonly adapter?: string;
 }
 
+/** Whether a model is the one below the adapter of another: then its weights need not be loaded twice. */
+export function isBelow(model: SampledModel, other: SampledModel): boolean {
+  return model.adapter === undefined && other.adapter !== undefined && model.folder === other.folder;
+}
+
 /** What is sampled from. */
 export interface SampledModels {
   readonly policy: SampledModel;

@@ -4,6 +4,7 @@ import type { RunnerOptions } from '../options/index.js';
 import { readConversation } from './chat/conversation-file.js';
 import type { ChatMessage, Said } from './chat/messages.js';
 import type { SamplingOptions } from './complete.js';
+import { isBelow } from './models.js';
 import type { Prompt } from './prompts.js';
 import { Sampler } from './sampler.js';
 
@@ -49,9 +50,11 @@ export async function sampleRun(request: SampleRequest, { signal }: WorkOptions)
   const prompts = await promptsOf(sampler, request);
   // With a tokenizer and a template of its own.
   const itsPrompts = other === undefined ? [] : await promptsOf(other, request);
-  const ofPolicy = await sampler.complete(policy, prompts, sampling, runner, work);
-  const besides = reference && withReference && other === undefined;
-  const ofReference = besides ? await sampler.complete(reference, prompts, sampling, runner, work) : [];
+  const besides = withReference && other === undefined ? reference : undefined;
+  const both =
+    besides !== undefined && isBelow(besides, policy) ? await sampler.completeBoth(policy, prompts, sampling, runner, work) : undefined;
+  const ofPolicy = both?.above ?? (await sampler.complete(policy, prompts, sampling, runner, work));
+  const ofReference = both?.below ?? (besides ? await sampler.complete(besides, prompts, sampling, runner, work) : []);
   const ofOther = other === undefined ? [] : await other.complete(other.models.policy, itsPrompts, sampling, runner, work);
   return prompts.map(({ text }, index) => ({
     prompt: text,

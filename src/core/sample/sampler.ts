@@ -3,7 +3,7 @@ import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { ModelTokenizer } from '../tokenizer/index.js';
 import type { Said } from './chat/messages.js';
-import { complete, type CompletionWork, type SamplingOptions } from './complete.js';
+import { complete, completeBoth, type CompletionWork, type SamplingOptions } from './complete.js';
 import { endTokens, type SampledModel, sampledModels, type SampledModels } from './models.js';
 import { datasetPrompts, type Prompt, promptOf } from './prompts.js';
 
@@ -65,6 +65,19 @@ export class Sampler {
       onCompletion === undefined ? others : { ...others, onCompletion: (at, ids) => onCompletion(at, this.#completion(ids)) };
     const completed = await complete(model, tokens, { ...sampling, end_tokens: this.ends }, options, told, runner);
     return completed.map((ids) => this.#completion(ids));
+  }
+
+  /** Completes prompts by a model with an adapter and by the one below it, as {@link complete} would one after the other. */
+  async completeBoth(
+    model: SampledModel,
+    prompts: readonly Prompt[],
+    sampling: SamplingOptions,
+    options: RunnerOptions,
+    work: WorkOptions = {},
+  ): Promise<{ readonly above: Completion[]; readonly below: Completion[] }> {
+    const tokens = prompts.map((prompt) => prompt.tokens);
+    const { above, below } = await completeBoth(model, tokens, { ...sampling, end_tokens: this.ends }, options, work);
+    return { above: above.map((ids) => this.#completion(ids)), below: below.map((ids) => this.#completion(ids)) };
   }
 
   #completion(ids: readonly number[]): Completion {

@@ -105,7 +105,7 @@ function sealed(lines: readonly string[]): string {
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Whether a script is one that {@link batchScript} made, with nothing in it changed. */
-export function isAsWritten(text: string): boolean {
+function isAsWritten(text: string): boolean {
   const [line, hash] = SEAL.exec(text) ?? [];
   return line !== undefined && hashOf(text.replace(`${line}\n`, '')) === hash;
 }

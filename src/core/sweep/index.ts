@@ -4,7 +4,7 @@ export { expandSweep, optionsOf, trialsOf } from './expand.js';
 export { sweepFiles } from './list.js';
 export { giveOrder, obeyed, type Order, PASSED_OVER, removeOrder, takeOrders } from './orders.js';
 export { claimSweep, queueOf, wasLeft } from './process.js';
-export { type SweepProgress, sweepProgress, TRIAL_STATES, type TrialProgress, type TrialState } from './progress.js';
+export { type SweepProgress, sweepProgress, type TrialProgress, type TrialState } from './progress.js';
 export { LOG_FILE as SWEEP_LOG, startSweep, type SweepStart } from './start.js';
 export { readSweep, sweepFile, type SweepRecord, type TrialRecord, writeSweep } from './record.js';
 export { type Contender, type Halving, halvingOf, type Rung, rungStep, type Standing, type Standings, standings } from './rungs.js';

@@ -12,7 +12,7 @@ import type { SweepRecord, TrialRecord } from './record.js';
  * - `failed`: it came to nothing
  */
 export type TrialState = 'waiting' | 'working' | 'finished' | 'early' | 'skipped' | 'failed';
-export const TRIAL_STATES = ['finished', 'working', 'waiting', 'early', 'skipped', 'failed'] as const satisfies readonly TrialState[];
+const TRIAL_STATES = ['finished', 'working', 'waiting', 'early', 'skipped', 'failed'] as const satisfies readonly TrialState[];
 
 export interface TrialProgress extends Pick<TrialRecord, 'name' | 'folder' | 'early'> {
   readonly state: TrialState;

@@ -18,7 +18,7 @@ import { buildTokenizer, type BuiltTokenizer } from './transformers/build.js';
 import { tokenizerClass } from './transformers/tokenizer-class.js';
 
 /** The special tokens a chat template may name. */
-export const SPECIAL_TOKEN_NAMES = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'] as const;
+const SPECIAL_TOKEN_NAMES = ['bos_token', 'eos_token', 'unk_token', 'pad_token', 'sep_token', 'cls_token', 'mask_token'] as const;
 export type SpecialTokenName = (typeof SPECIAL_TOKEN_NAMES)[number];
 
 type Json = Record<string, unknown>;

@@ -38,7 +38,7 @@ export interface AskedTrackers {
   readonly places: Places;
 }
 
-export const TRACKERS_FILE = 'trackers.json';
+const TRACKERS_FILE = 'trackers.json';
 
 /** The trackers that a run is sent to. */
 export const trackersIn = ({ places }: AskedTrackers): readonly TrackerName[] => TRACKERS.filter((name) => places[name] !== undefined);

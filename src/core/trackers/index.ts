@@ -1,4 +1,4 @@
-export { type AskedTrackers, askFor, type Places, readAsked, reportedTo, TRACKERS_FILE, trackersIn } from './asked.js';
+export { type AskedTrackers, askFor, type Places, readAsked, reportedTo, trackersIn } from './asked.js';
 export { type DeliverOptions, PATIENCE } from './deliver.js';
 export { endSender, senderOf } from './lock.js';
 export { placesOf, type Variables } from './places.js';
@@ -14,5 +14,5 @@ export {
   trackersOf,
 } from './report-to.js';
 export { type Secret, type ServerName, serversIn, withSecrets } from './secrets.js';
-export { startTracking, TRACK_LOG } from './start.js';
+export { startTracking } from './start.js';
 export { type Tracked, trackedRun, trackRun } from './track-run.js';

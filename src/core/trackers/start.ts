@@ -10,7 +10,7 @@ import type { Variables } from './places.js';
 import { makeFolder, TRACKERS_FOLDER } from './record.js';
 
 /** What the process that sends says of itself. */
-export const TRACK_LOG = 'track.log';
+const TRACK_LOG = 'track.log';
 /** A run folder may come from anywhere, with a link in it. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 

@@ -2,7 +2,7 @@ import { type MeanInterval, meanInterval } from '../statistics/index.js';
 import type { PairChange } from './changes.js';
 
 /** What a change is told apart by. */
-export const PART_NAMES = ['source', 'length', 'longer', 'overlap', 'familiarity', 'position', 'difference', 'shared', 'class'] as const;
+const PART_NAMES = ['source', 'length', 'longer', 'overlap', 'familiarity', 'position', 'difference', 'shared', 'class'] as const;
 export type PartName = (typeof PART_NAMES)[number];
 
 /** Pairs, or tokens, that are alike. */

@@ -1,5 +1,5 @@
 export { explainChosen, type WhyAnswer, type WhyRequest } from './explain.js';
-export { type ChangeGroup, type ChangePart, PART_NAMES, type PartName } from './decompose.js';
+export type { ChangeGroup, ChangePart, PartName } from './decompose.js';
 export type { Pattern } from './patterns.js';
 export { type OptionChange, type Remedy, REMEDY_NAMES, type RemedyName, remedyOf, withRemedy } from './remedies.js';
 export { TOKEN_PAIRS } from './limits.js';

@@ -33,7 +33,7 @@ const DISCARD = 'Discard';
 const DEVICES = 'Show Devices';
 
 /** Where cuBLASLt goes: the extension's own storage, which leaves with it. */
-export function libraryFolder({ globalStorageUri }: vscode.ExtensionContext): string {
+function libraryFolder({ globalStorageUri }: vscode.ExtensionContext): string {
   return path.join(globalStorageUri.fsPath, 'cuda');
 }
 

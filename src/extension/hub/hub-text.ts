@@ -6,7 +6,7 @@ import { formatBytes, formatDuration, plural } from '../../format.js';
 /** Digits of a commit that people compare. */
 const DIGITS = 12;
 
-export const commitText = (commit: string): string => `commit ${commit.slice(0, DIGITS)}`;
+const commitText = (commit: string): string => `commit ${commit.slice(0, DIGITS)}`;
 
 /** "wish/pairs at commit 0123456789ab, in the cache; wish/more: 3 files, 2.1 GiB to download, at commit …" */
 export function foundText(snapshots: readonly Snapshot[], missing: readonly HubPlan[]): string {

@@ -125,7 +125,7 @@ async function findModels(recent: RecentPaths, hub: boolean): Promise<Group[]> {
 }
 
 /** "fits here: 9.3 GiB of 79.2 GiB on the GPU" */
-export function fitText({ trains, need, room, device }: Fit): string {
+function fitText({ trains, need, room, device }: Fit): string {
   const of = `${formatBytes(need)} of ${formatBytes(room)} on the ${device}`;
   if (trains === 'all') return `fits here: ${of}`;
   if (trains === 'adapter') return `only an adapter fits here: ${of}`;

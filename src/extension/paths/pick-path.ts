@@ -4,7 +4,7 @@ import { type CachedRepository, originOf } from '../../core/hub/index.js';
 import { type Choice, type Picked, pickFrom } from './pick-list.js';
 
 /** What the last entry of a list of paths means: look for another one. */
-export const BROWSE = Symbol('browse');
+const BROWSE = Symbol('browse');
 
 export const BROWSE_CHOICE = { label: '$(folder-opened) Browse…', value: BROWSE, alwaysShow: true } as const;
 

@@ -105,7 +105,7 @@ export class RunCatalog implements vscode.Disposable {
 }
 
 /** A watched run as lists show it. */
-export function listingOf(
+function listingOf(
   run: Pick<LiveRun, 'folder' | 'config' | 'tags' | 'notes' | 'pinned' | 'state' | 'history' | 'job'>,
 ): Exclude<RunListing, { problem: Error }> {
   const { folder, config, tags, notes, pinned, state, history, job } = run;

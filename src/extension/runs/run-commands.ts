@@ -238,7 +238,7 @@ function sentenceOrNone(problem: string | undefined): string | undefined {
 }
 
 /** The run folders among the view's items: the one that a command was chosen on, and those selected with it. */
-export function foldersOf(item: unknown, selection: unknown): string[] {
+function foldersOf(item: unknown, selection: unknown): string[] {
   const items: unknown[] = Array.isArray(selection) && selection.length > 0 ? selection : [item];
   return items.flatMap((each) => {
     if (typeof each === 'string') return [each];

@@ -5,7 +5,7 @@ import { SEED, type SweepProgress, tagOf, type TrialProgress, type TrialState } 
 import { formatCount, plural } from '../../format.js';
 import type { SweepListing } from './sweep-catalog.js';
 
-export const TRIAL_NAMES: Readonly<Record<TrialState, string>> = {
+const TRIAL_NAMES: Readonly<Record<TrialState, string>> = {
   finished: 'finished',
   working: 'at work',
   waiting: 'waiting',

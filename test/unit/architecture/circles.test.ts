@@ -16,8 +16,6 @@ const TYPE_ONLY: readonly (readonly string[])[] = [
     'src/extension/diagnostics/row-marks.ts',
     'src/extension/diagnostics/status-bar.ts',
   ],
-  ['src/extension/panels/launch/kept-forms.ts', 'src/extension/panels/launch/launch-panel.ts', 'src/extension/panels/launch/launcher.ts'],
-  ['src/extension/panels/plan/plan-panel.ts', 'src/extension/panels/plan/plan-panels.ts'],
   ['src/extension/panels/run/run-panel.ts', 'src/extension/panels/run/run-panels.ts'],
   ['webview/run/board.ts', 'webview/run/gestures.ts'],
 ];

@@ -213,6 +213,9 @@ test('mapped columns: of JSON and CSV, swapped, missing, and of names that are n
   await assert.rejects(blank, refused(/empty/, /field "chosen" \(column "good"\)/));
   const missing = read(jsonLines({ question: 'Q', good: 'A' }), renamed);
   await assert.rejects(missing, refused(/missing field "rejected"/, /column "bad"/));
+  const said = (content: string): object[] => [{ role: 'assistant', content }];
+  const noPrompt = read(jsonLines({ prompt: 'Q', chosen: said('A'), rejected: said('B') }), 'prompt=question');
+  await assert.rejects(noPrompt, refused(/the row has no column "question", named for "prompt"/, /pairs\.jsonl:1/));
   for (const [columns, what] of [
     ['prompt', /not have the form/],
     ['prompt=', /not have the form/],

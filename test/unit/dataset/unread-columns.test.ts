@@ -244,6 +244,9 @@ test('a column that is named for a field and that no row has is told of', async 
   const missing = found.warnings.find(({ kind }) => kind === 'missing-column');
   assert.equal(missing?.what, 'no row has the column "qestion" given for "prompt", so that field is not read');
   assert.equal(missing.advice, 'did you mean "question"?');
+  const remedies = found.warnings.flatMap((warning) => warning.remedies.map(({ columns }) => columns));
+  assert.ok(remedies.length > 0);
+  assert.doesNotMatch(remedies.join(' '), /qestion/);
 });
 
 test('an entry of a list of datasets leaves out what it does not name, and its own names of images count', async (t) => {

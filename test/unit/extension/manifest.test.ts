@@ -14,6 +14,7 @@ const { contributes } = JSON.parse(readFileSync(new URL('../../../package.json',
   readonly contributes: {
     readonly commands: readonly { readonly command: string; readonly title: string; readonly category: string }[];
     readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
+    readonly configuration: { readonly properties: Readonly<Record<string, unknown>> };
   };
 };
 
@@ -35,4 +36,14 @@ test('a menu has an item once, and only commands that exist', () => {
     const keys = items.map(({ command, when, group }) => (menu === 'commandPalette' ? command : `${command} | ${when} | ${group}`));
     assert.deepEqual(keys, [...new Set(keys)], menu);
   }
+});
+
+test('every setting and every command is described on the page of the package, or on the page of what it belongs to', () => {
+  const page = (file: string): string => readFileSync(new URL(`../../../docs/${file}`, import.meta.url), 'utf8');
+  const settings = Object.keys(contributes.configuration.properties).sort();
+  const described = [...page('extension.md').matchAll(/`(wishbone\.[\w.]+)`/g)].map(([, name]) => name!);
+  assert.deepEqual([...new Set(described)].sort(), settings);
+  const pages = ['extension.md', 'run-config.md', 'diagnostics.md', 'trackers.md', 'judge.md'].map(page).join('\n');
+  const missing = contributes.commands.map(({ title }) => title.replace('…', '')).filter((title) => !pages.includes(title));
+  assert.deepEqual(missing, []);
 });

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import { parseBackends } from '../../../src/core/runner/index.js';
-import { NOTHING_LEFT_OUT } from '../../../src/core/dataset/index.js';
 import { countedText, datasetDescription, datasetFacts } from '../../../src/extension/views/dataset-text.js';
 import { deviceRows } from '../../../src/extension/views/device-text.js';
+
+const NONE_LEFT_OUT = { rows: 0, first: [] };
 
 test('GPUs come first, with their memory; the CPU with its threads', () => {
   const backends = parseBackends(
@@ -48,7 +49,7 @@ test('a dataset with its summary, its problems, or what keeps it from being read
   } as const;
   assert.equal(datasetDescription(undefined), 'reading…');
   assert.equal(datasetDescription(summary), '2,000 pairs · 1 error, 3 warnings, 1 note');
-  assert.equal(datasetDescription({ ...summary, badRows: NOTHING_LEFT_OUT, counts: {} }), '2,000 pairs · no problems');
+  assert.equal(datasetDescription({ ...summary, badRows: NONE_LEFT_OUT, counts: {} }), '2,000 pairs · no problems');
   assert.equal(datasetDescription({ ...summary, counts: undefined }), '2,000 pairs · not checked, 1 unreadable row');
   assert.equal(datasetDescription(new WishboneError('the file is empty', 'f', 'fill it')), 'the file is empty');
   assert.deepEqual(
@@ -56,7 +57,7 @@ test('a dataset with its summary, its problems, or what keeps it from being read
     ['Form', 'Pairs', '1 row cannot be trained on', 'duplicate', 'missing-field', 'length-bias'],
   );
   assert.deepEqual(
-    datasetFacts('trl-explicit', { ...summary, badRows: NOTHING_LEFT_OUT, counts: {} }).map(({ label }) => label),
+    datasetFacts('trl-explicit', { ...summary, badRows: NONE_LEFT_OUT, counts: {} }).map(({ label }) => label),
     ['Form', 'Pairs', 'Problems'],
   );
   assert.equal(countedText([summary, { ...summary, counts: {} }]), '4,000 pairs · 1 error, 3 warnings, 1 note');

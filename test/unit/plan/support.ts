@@ -20,7 +20,7 @@ const tokens = (minLength: number, maxLength: number): fc.Arbitrary<number[]> =>
   fc.array(fc.integer({ min: 0, max: vocabSize - 1 }), { minLength, maxLength });
 
 /** Pairs as a tokenizer makes them, some with different first tokens. */
-export const tokenPair: fc.Arbitrary<Omit<TokenPair, 'row' | 'line'>> = fc
+const tokenPair: fc.Arbitrary<Omit<TokenPair, 'row' | 'line'>> = fc
   .record({ prompt: tokens(0, 12), common: tokens(0, 3), chosen: tokens(1, 10), rejected: tokens(1, 10) })
   .filter(({ prompt, common, chosen, rejected }) => prompt.length + common.length + Math.min(chosen.length, rejected.length) > 1)
   .map(({ prompt, common, chosen, rejected }) => ({

@@ -8,6 +8,7 @@ import {
   checkOptions,
   DEFAULT_PLAN,
   DEFAULT_RUNNER,
+  DEFAULT_TRAINING,
   optionChoices,
   optionKind,
   optionProblem,
@@ -131,6 +132,18 @@ test('FP8 is refused on the CPU, and said in run.json only where it is asked for
   const on = (backend: 'cpu' | 'cuda') => ({ ...DEFAULT_RUNNER, backend, precision: 'fp8' as const });
   checkOptions({ ...asked, runner: on('cuda') }, false);
   assert.throws(() => checkOptions({ ...asked, runner: on('cpu') }, false), { where: 'runner.precision' });
+});
+
+test('a warm-up longer than the run is refused by its own name, with a decay by that of both', () => {
+  const of = (training: object) => ({
+    plan: { ...DEFAULT_PLAN, max_steps: 10 },
+    training: { ...DEFAULT_TRAINING, ...training },
+    runner: DEFAULT_RUNNER,
+  });
+  checkOptions(of({ warmup_steps: 10 }), false);
+  assert.throws(() => checkOptions(of({ warmup_steps: 11 }), false), { where: 'training.warmup_steps', what: /warm-up takes 11 steps/ });
+  const both = of({ lr_scheduler_type: 'warmup_stable_decay', warmup_steps: 4, num_decay_steps: 7 });
+  assert.throws(() => checkOptions(both, false), { where: 'training.num_decay_steps', what: /warm-up and decay take 11 steps/ });
 });
 
 test('a library that an older run names is left out: it is code, and a run folder may come from anywhere', () => {

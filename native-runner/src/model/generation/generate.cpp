@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-
-#include "model/key_value_cache.h"
+#include <utility>
 
 namespace wishbone {
 
@@ -40,23 +39,34 @@ std::int32_t Sampler::pick(std::span<const float> logits) {
     return order[kept - 1];
 }
 
+Generation::Generation(Backend& backend, Transformer& transformer, const ModelView& model,
+                       std::span<const std::int32_t> prompt, SamplingOptions options)
+    : transformer_(transformer),
+      model_(model),
+      options_(std::move(options)),
+      cache_(backend, transformer.config(),
+             static_cast<std::int64_t>(prompt.size()) + options_.max_new_tokens),
+      sampler_(options_),
+      unread_(prompt.begin(), prompt.end()) {}
+
+bool Generation::over() const {
+    return static_cast<std::int64_t>(tokens_.size()) >= options_.max_new_tokens ||
+           (!tokens_.empty() &&
+            std::ranges::find(options_.end_tokens, tokens_.back()) != options_.end_tokens.end());
+}
+
+std::int32_t Generation::next() {
+    tokens_.push_back(sampler_.pick(transformer_.next_logits(model_, cache_, unread_)));
+    unread_.assign(1, tokens_.back());
+    return tokens_.back();
+}
+
 std::vector<std::int32_t> generate(Backend& backend, Transformer& transformer, const ModelView& model,
                                    std::span<const std::int32_t> prompt, const SamplingOptions& options,
-                                   const std::function<bool()>& stop,
-                                   const std::function<void(std::int32_t)>& drawn) {
-    KeyValueCache cache(backend, transformer.config(),
-                        static_cast<std::int64_t>(prompt.size()) + options.max_new_tokens);
-    Sampler sampler(options);
-    std::vector<std::int32_t> completion;
-    std::vector<float> logits = transformer.next_logits(model, cache, prompt);
-    while (static_cast<std::int64_t>(completion.size()) < options.max_new_tokens && !stop()) {
-        completion.push_back(sampler.pick(logits));
-        if (drawn) drawn(completion.back());
-        if (std::ranges::find(options.end_tokens, completion.back()) != options.end_tokens.end()) break;
-        if (static_cast<std::int64_t>(completion.size()) < options.max_new_tokens)
-            logits = transformer.next_logits(model, cache, std::span(&completion.back(), 1));
-    }
-    return completion;
+                                   const std::function<bool()>& stop) {
+    Generation generation(backend, transformer, model, prompt, options);
+    while (!generation.over() && !stop()) generation.next();
+    return generation.tokens();
 }
 
 }  // namespace wishbone

@@ -1,11 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { modelName } from '../../hub/cache.js';
 import { inspectModel } from '../../model/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../options/index.js';
 import { readRun, type RunConfig } from '../../run/index.js';
 import type { TemplateName } from '../../tokenizer/index.js';
-import { checkpointModel, exportedModel, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
+import { checkpointModel, exportedModel, isBelow, referenceOf, type SampledModel, startOf, trainedModel } from '../models.js';
 
 /** A model that can be talked to. Folders are absolute. */
 export type ModelChoice =
@@ -31,6 +32,11 @@ export interface ChosenModel {
   /** The folder with its tokenizer, and the chat template that it is asked with. */
   readonly reader: { readonly folder: string; readonly template: TemplateName };
   readonly runner: RunnerOptions;
+}
+
+/** Whether one process can answer for two models: the first is that below the second's adapter, and both are run in the same way. */
+export function canShare(below: ChosenModel, above: ChosenModel): boolean {
+  return isBelow(below.model, above.model) && isDeepStrictEqual(below.runner, above.runner);
 }
 
 const sameModel = (a: SampledModel, b: SampledModel): boolean => a.folder === b.folder && a.adapter === b.adapter;

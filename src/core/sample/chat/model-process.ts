@@ -33,11 +33,15 @@ export interface WrittenTokens {
 }
 
 /** A line of `wishbone-runner chat` (docs/formats.md). */
-type Line =
+type Line = { /** False: of the model below the adapter. */ readonly adapter?: false } & (
   | { readonly type: 'ready' }
   | { readonly type: 'token'; readonly token: number }
   | { readonly type: 'completed'; readonly tokens: readonly number[] }
-  | { readonly type: 'failed'; readonly what: string; readonly where: string; readonly advice: string };
+  | { readonly type: 'failed'; readonly what: string; readonly where: string; readonly advice: string }
+);
+
+/** Which of the models of a process is asked: that with its adapter, if it has one, or the one below it. */
+export type Voice = 'whole' | 'below';
 
 interface Asked {
   readonly onToken: (token: number) => void;
@@ -53,13 +57,16 @@ interface Child {
   kill(signal: NodeJS.Signals): boolean;
 }
 
-/** A model that stays loaded, in a runner of its own (`wishbone-runner chat`), which ends with this process. */
+/**
+ * A model that stays loaded, in a runner of its own (`wishbone-runner chat`), which ends with this process. One with an adapter also answers
+ * as the model below that, at the same time: the weights are there once.
+ */
 export class ModelProcess {
   readonly #child: Child;
   readonly #loaded: Promise<void>;
   #onLoaded: () => void = () => undefined;
-  #asked: Asked | undefined;
-  #isBusy = false;
+  readonly #asked = new Map<Voice, Asked>();
+  readonly #busy = new Set<Voice>();
   #ended: Error | undefined;
 
   private constructor(child: Child, gone: Promise<{ readonly exitCode?: number }>, program: string) {
@@ -74,7 +81,7 @@ export class ModelProcess {
       void gone.then(({ exitCode }) => {
         this.#ended ??= runnerFailure(program, exitCode, stderr);
         reject(this.#ended);
-        this.#done()?.reject(this.#ended);
+        for (const voice of [...this.#asked.keys()]) this.#done(voice)?.reject(this.#ended);
       });
     });
     // Looked at by whoever asks; until then it must not count as one that nobody handles.
@@ -114,21 +121,31 @@ export class ModelProcess {
   }
 
   /**
-   * Has the model write. One request at a time.
+   * Has the model write. One request at a time, of each voice.
    *
-   * @param signal aborting stops it: what was written so far is the answer then. A model that is not loaded yet is given up
+   * @param signal aborting stops it: what was written so far is the answer then. A model that is not loaded yet, or does not stop, is given
+   *   up with the whole process
+   * @param voice `below` only of a process that was started with an adapter
    * @throws WishboneError with what the runner says
    */
-  async complete(request: TokenRequest, { onBegin, onToken }: TokenListener, signal: AbortSignal): Promise<WrittenTokens> {
+  async complete(
+    request: TokenRequest,
+    { onBegin, onToken }: TokenListener,
+    signal: AbortSignal,
+    voice: Voice = 'whole',
+  ): Promise<WrittenTokens> {
     if (this.#ended !== undefined) throw this.#ended;
-    if (this.#isBusy) throw new Error('the model is writing already');
-    this.#isBusy = true;
+    if (this.#busy.has(voice)) throw new Error('the model is writing already');
+    this.#busy.add(voice);
+    const tell = (line: object): void => {
+      this.#child.stdin.write(`${JSON.stringify(voice === 'whole' ? line : { ...line, adapter: false })}\n`);
+    };
     const written: number[] = [];
     let last: NodeJS.Timeout | undefined;
     let isLoaded = false;
     const stop = (): void => {
       if (!isLoaded) return this.end();
-      this.#child.stdin.write('\n');
+      tell({ stop: true });
       last = setTimeout(() => this.end(), LONGEST_STOP);
     };
     try {
@@ -142,16 +159,16 @@ export class ModelProcess {
           written.push(token);
           onToken(token);
         };
-        this.#asked = { onToken: hear, resolve, reject };
+        this.#asked.set(voice, { onToken: hear, resolve, reject });
         onBegin();
-        this.#child.stdin.write(`${JSON.stringify(request)}\n`);
+        tell(request);
       });
       return { tokens, stopped: signal.aborted };
     } catch (error) {
       if (signal.aborted) return { tokens: written, stopped: true };
       throw error;
     } finally {
-      this.#isBusy = false;
+      this.#busy.delete(voice);
       clearTimeout(last);
       signal.removeEventListener('abort', stop);
     }
@@ -164,9 +181,9 @@ export class ModelProcess {
     this.#child.kill('SIGKILL');
   }
 
-  #done(): Asked | undefined {
-    const asked = this.#asked;
-    this.#asked = undefined;
+  #done(voice: Voice): Asked | undefined {
+    const asked = this.#asked.get(voice);
+    this.#asked.delete(voice);
     return asked;
   }
 
@@ -177,15 +194,16 @@ export class ModelProcess {
     } catch {
       return;
     }
+    const voice = line.adapter === false ? 'below' : 'whole';
     switch (line.type) {
       case 'ready':
         return this.#onLoaded();
       case 'token':
-        return this.#asked?.onToken(line.token);
+        return this.#asked.get(voice)?.onToken(line.token);
       case 'completed':
-        return this.#done()?.resolve(line.tokens);
+        return this.#done(voice)?.resolve(line.tokens);
       case 'failed':
-        return this.#done()?.reject(new WishboneError(line.what, line.where, line.advice));
+        return this.#done(voice)?.reject(new WishboneError(line.what, line.where, line.advice));
     }
   }
 }

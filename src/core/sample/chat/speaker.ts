@@ -31,11 +31,15 @@ export interface SpeakerListener {
 export class Speaker {
   #process: Promise<ModelProcess> | undefined;
 
-  /** @param threads of the CPU, where the run leaves them open; 0: all */
+  /**
+   * @param threads of the CPU, where the run leaves them open; 0: all
+   * @param above one of which this is the model below the adapter ({@link canShare}): its process answers for both, and is its to end
+   */
   constructor(
     readonly chosen: ChosenModel,
     readonly texts: ChatTexts,
     readonly threads: number,
+    readonly above?: Speaker,
   ) {}
 
   /**
@@ -84,6 +88,7 @@ export class Speaker {
           },
         },
         signal,
+        this.above === undefined ? 'whole' : 'below',
       );
       const seconds = (performance.now() - begun) / 1000;
       isOver = true;
@@ -102,7 +107,7 @@ export class Speaker {
     return this.texts.ask('tokens', { reader, said, answer }, [reader.folder]);
   }
 
-  /** Gives the model's memory back. It is loaded again when it is asked. */
+  /** Gives the model's memory back, unless it is another one's. It is loaded again when it is asked. */
   rest(): void {
     this.#process?.then(
       (process) => process.end(),
@@ -112,9 +117,13 @@ export class Speaker {
   }
 
   async #load(signal: AbortSignal): Promise<ModelProcess> {
-    const known = await this.#process?.catch(() => undefined);
+    if (this.above !== undefined) return this.above.#load(signal);
+    const before = this.#process;
+    const known = await before?.catch(() => undefined);
     signal.throwIfAborted();
     if (known?.isThere === true) return known;
+    // Whoever asked at the same time may have started it by now.
+    if (this.#process !== undefined && this.#process !== before) return this.#process;
     const { model, runner } = this.chosen;
     const options = runner.threads === 0 ? { ...runner, threads: this.threads } : runner;
     this.#process = locateRunner().then((program) => ModelProcess.start(model, options, program));

@@ -47,7 +47,7 @@ export function union(...sets: readonly Ranges[]): Ranges {
 }
 
 /** Asks whether a code point is in a set; the first 64 Ki code points are looked up, the others searched for. */
-export function membership(ranges: Ranges): (point: number) => boolean {
+function membership(ranges: Ranges): (point: number) => boolean {
   const plane = new Uint8Array(0x10000);
   for (let at = 0; at < ranges.length; at += 2) plane.fill(1, ranges[at], ranges[at + 1]);
   const inside = (point: number): boolean => {

@@ -17,7 +17,7 @@ export interface Pair {
 }
 
 /** Most of a request (MLflow's `utils/validation.py`): a request has at most 1,000 metrics and 100 parameters or tags, and 1 MB. */
-export const MOST_METRICS = 1000;
+const MOST_METRICS = 1000;
 export const MOST_PAIRS = 100;
 const MOST_BYTES = 900_000;
 const LONGEST_KEY = 250;

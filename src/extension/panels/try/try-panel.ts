@@ -197,7 +197,7 @@ export class TryPanel implements vscode.Disposable {
           return answer;
         };
         const answer = await this.#speakers.answer(side, models[side]!, this.#chats.said(turn, side), sampling, {
-          share: asked.length,
+          beside: models[side === 'left' ? 'right' : 'left'],
           signal: work.signal,
           onChange: change,
           onError: (error) => this.context.problems.log(error),

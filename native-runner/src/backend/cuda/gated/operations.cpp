@@ -1,7 +1,6 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/gated/sm90/product.h"
 #include "backend/cuda/matmul/sm90/suits.h"
-#include "backend/cuda/primitives/vector.h"
 #include "backend/require.h"
 
 namespace wishbone::cuda {
@@ -14,8 +13,8 @@ void CudaBackend::gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, A
                 is_bf16(gate_up, {rows, 2 * columns}) && (!out || is_bf16(out, {rows, columns})),
             "gated_linear");
     if (!(out || keeps)) return;
-    if (!suits(device_, {rows, columns, inner}, sm90::product::tile_columns / 2) ||
-        !vectorised(inner, {x.data, w.data}) || !vectorised(columns, {out.data, gate_up.data}))
+    if (!suits(device_, {rows, columns, inner}, sm90::product::tile_columns / 2,
+               {x.data, w.data, out.data, gate_up.data}))
         return Backend::gated_linear(out, gate_up, x, w, activation, keeps);
     sm90::gated_forward(device_, stream_.get(), out.as<bf16>(), keeps ? gate_up.as<bf16>() : nullptr,
                         x.as<bf16>(), w.as<bf16>(), {rows, columns, inner}, activation);
@@ -28,9 +27,8 @@ void CudaBackend::gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tens
                 is_bf16(gate_up, {rows, 2 * columns}) && is_bf16(d_gate_up, {rows, 2 * columns}) &&
                 is_bf16(out, {rows, columns}) && is_bf16(d_product, {rows, columns}),
             "gated_linear_backward_input");
-    if (!suits(device_, {rows, columns, inner}, sm90::product::tile_columns) ||
-        !vectorised(inner, {d_out.data}) ||
-        !vectorised(columns, {w.data, out.data, gate_up.data, d_gate_up.data}))
+    if (!suits(device_, {rows, columns, inner}, sm90::product::tile_columns,
+               {d_out.data, w.data, out.data, gate_up.data, d_gate_up.data}))
         return Backend::gated_linear_backward_input(d_gate_up, out, d_product, d_out, w, gate_up, activation);
     sm90::gated_backward(device_, stream_.get(), d_gate_up.as<bf16>(), out.as<bf16>(), d_out.as<bf16>(),
                          w.as<bf16>(), gate_up.as<bf16>(), {rows, columns, inner}, activation);

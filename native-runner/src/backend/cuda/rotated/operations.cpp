@@ -1,8 +1,8 @@
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/matmul/sm90/suits.h"
-#include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/rotated/sm90/product.h"
 #include "backend/require.h"
+#include "backend/rope_shapes.h"
 
 namespace wishbone::cuda {
 
@@ -10,17 +10,13 @@ void CudaBackend::rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation&
                                  AttentionShape shape) {
     const std::int64_t rows = qkv.shape[0], inner = x.shape[1], head_dim = shape.head_dim,
                        heads = shape.query_heads + 2 * shape.kv_heads, columns = heads * head_dim;
-    require(
-        is_bf16(qkv, {rows, heads, head_dim}) && is_bf16(x, {rows, inner}) && is_bf16(w, {columns, inner}),
-        "rotated_linear");
-    if (!rotation || 2 * rotation.planes() != head_dim || (head_dim != 64 && head_dim != 128) ||
-        !sm90::product::suits(device_, {rows, columns, inner}, sm90::product::tile_columns) ||
-        !vectorised(inner, {x.data, w.data}) || !vectorised(columns, {qkv.data}))
-        return Backend::rotated_linear(qkv, x, w, rotation, shape);
-    require(is_i32(rotation.position, {rows}) &&
-                is_f32(rotation.cos, {rotation.cos.shape[0], rotation.planes()}) &&
-                is_f32(rotation.sin, {rotation.cos.shape[0], rotation.planes()}),
+    require(is_bf16(qkv, {rows, heads, head_dim}) && is_bf16(x, {rows, inner}) &&
+                is_bf16(w, {columns, inner}) && (!rotation || fits_rope(rotation, rows, shape)),
             "rotated_linear");
+    if (!rotation || 2 * rotation.planes() != head_dim || (head_dim != 64 && head_dim != 128) ||
+        !sm90::product::suits(device_, {rows, columns, inner}, sm90::product::tile_columns,
+                              {x.data, w.data, qkv.data}))
+        return Backend::rotated_linear(qkv, x, w, rotation, shape);
     sm90::rotated_product(device_, stream_.get(), qkv.as<bf16>(), x.as<bf16>(), w.as<bf16>(),
                           {rows, columns, inner},
                           {.cos = rotation.cos.as<float>(),
