@@ -186,13 +186,13 @@ step('a text is changed, saved by nobody, and undone by VS Code', async () => {
   await frame.locator('.pair .write').press('Control+Enter');
   await until('the table has it', async () => (await column('.chosen'))[2]?.includes('"three"'));
   await until('so has the pane', async () => (await frame.locator('.pair .chosen .turn-text').innerText()).includes('Really.'));
-  assert.ok((await workbench.page.locator('.tab.dirty').count()) > 0, 'it is not saved');
+  await until('it is not saved', async () => (await workbench.page.locator('.tab.dirty').count()) > 0);
   assert.equal(await readFile(file('sums.jsonl'), 'utf8'), lines);
   await workbench.screenshot('table-edited');
   await frame.locator('.grid').focus();
   await workbench.page.keyboard.press('Control+z');
   await until('it is undone', async () => (await column('.chosen'))[2]?.includes('3, of course'));
-  assert.equal(await workbench.page.locator('.tab.dirty').count(), 0);
+  await until('nothing is left to save', async () => (await workbench.page.locator('.tab.dirty').count()) === 0);
 });
 
 step('its tokens are shown in the mask inspector, whose model is asked for', async () => {

@@ -15,7 +15,7 @@ const screenshots = join(import.meta.dirname, '../../../test-results/screenshots
 export async function until<T>(what: string, ask: () => Promise<T | undefined | false>): Promise<T> {
   const end = Date.now() + patience;
   let fault: unknown;
-  while (Date.now() < end) {
+  for (let pause = SHORTEST_PAUSE; Date.now() < end; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     try {
       const answer = await Promise.race([ask(), silence()]);
       if (answer !== undefined && answer !== false) return answer;
@@ -23,10 +23,14 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined | 
     } catch (error) {
       fault = error;
     }
-    await sleep(200);
+    await sleep(pause);
   }
   throw new Error(`waited ${patience / 1000} s in vain: ${what}`, { cause: fault });
 }
+
+/** Milliseconds between two questions: what is there in a moment is found in a moment, and what takes long is not slowed by being asked. */
+const SHORTEST_PAUSE = 25;
+const LONGEST_PAUSE = 200;
 
 /** How long one question may take, milliseconds: far longer than any does that is answered, since it goes on when another is asked. */
 const LONGEST_QUESTION = 45_000;
@@ -107,9 +111,17 @@ export class Workbench {
 
   /** Waits for the input box with this title, types into it and confirms. */
   async type(title: string, text: string): Promise<void> {
-    await this.page.locator('.quick-input-title', { hasText: title }).waitFor();
+    const box = this.page.locator('.quick-input-title', { hasText: title });
+    await box.waitFor();
     await this.#input.fill(text);
-    await this.page.keyboard.press('Enter');
+    const written = () => this.#input.inputValue({ timeout: 1000 }).catch(() => undefined);
+    const isOpen = async (): Promise<boolean> => (await box.isVisible()) && (await written()) === text;
+    await until(`${title} takes ${text}`, async () => {
+      // A key can be lost while the window is busy: then it is pressed again.
+      await this.page.keyboard.press('Enter');
+      for (const end = Date.now() + 5000; Date.now() < end; await sleep(50)) if (!(await isOpen())) return true;
+      return false;
+    });
   }
 
   /** Saves under this path in the file dialog of VS Code in a browser, which reads the folder before it listens. */
