@@ -6,6 +6,7 @@ import { datasetName, isActive, isResumable, type RunListing, type RunState } fr
 import { plural } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
+import type { Problems } from '../problems.js';
 import type { RunCatalog } from '../runs/run-catalog.js';
 import { sweepProgress, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
 import type { SweepCatalog, SweepListing } from '../sweeps/sweep-catalog.js';
@@ -13,6 +14,7 @@ import type { KnownSweep } from '../sweeps/sweep-commands.js';
 import { sweepItem, TRIAL_ICONS, trialState, waitingItem } from './sweep-items.js';
 import { trialDescription } from '../sweeps/sweep-text.js';
 import { askForFilter } from './filter-input.js';
+import { type KeptNodes, keepNodes } from './kept-nodes.js';
 import { matchesFilter, parseFilter, type RunSort, sortedListings, SORTS } from './run-filter.js';
 import { tooltipTable } from './tooltip.js';
 
@@ -27,7 +29,7 @@ export interface DatasetGroup {
   readonly kind: 'group';
   /** Absolute path of the dataset; empty for runs that cannot be read. */
   readonly dataset: string;
-  readonly runs: RunNode[];
+  runs: readonly RunNode[];
 }
 
 export interface RunNode {
@@ -39,17 +41,17 @@ export interface RunNode {
 /** A sweep, with its runs below it. */
 export interface SweepNode {
   readonly kind: 'sweep';
-  readonly sweep: SweepListing;
+  sweep: SweepListing;
   /** Undefined for one that cannot be read. */
-  readonly progress: SweepProgress | undefined;
-  readonly runs: readonly TrialNode[];
+  progress: SweepProgress | undefined;
+  runs: readonly TrialNode[];
 }
 
 /** A run of a sweep, begun or not. */
 export interface TrialNode {
   readonly kind: 'trial';
   readonly sweepFile: string;
-  readonly trial: TrialProgress;
+  trial: TrialProgress;
   readonly folder: string | undefined;
   listing: RunListing | undefined;
 }
@@ -70,6 +72,13 @@ const STATE_COLORS: Readonly<Partial<Record<RunState, string>>> = {
 export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<RunsViewNode | undefined>();
   readonly #disposables: vscode.Disposable[] = [this.#changed];
+  /** What is shown; undefined before anybody has looked. */
+  #roots: readonly RunsViewNode[] | undefined;
+  /** They were made for the question that VS Code is about to ask. */
+  #isReady = false;
+  #updating: Promise<void> = Promise.resolve();
+  #isAsked = false;
+  /** Runs that are shown, by folder. */
   readonly #nodes = new Map<string, RunNode | TrialNode>();
   readonly #stale = new Set<RunNode | TrialNode>();
   #redraw: NodeJS.Timeout | undefined;
@@ -82,6 +91,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     readonly catalog: RunCatalog,
     readonly sweeps: SweepCatalog,
     readonly memory: vscode.Memento,
+    readonly problems: Problems,
   ) {
     this.#filter = memory.get<string>(FILTER_KEY, '');
     const sort = memory.get<string>(SORT_KEY, 'newest');
@@ -99,7 +109,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
         if (visible) void catalog.refresh();
         sweeps.follow(visible);
       }),
-      sweeps.onDidChange(() => this.#changed.fire(undefined)),
+      sweeps.onDidChange(() => this.#update()),
     );
     sweeps.follow(this.tree.visible);
   }
@@ -139,7 +149,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     if (filter === this.#filter && sort === this.#sort) return;
     this.#filter = filter;
     this.#sort = sort;
-    this.#changed.fire(undefined);
+    this.#update();
   }
 
   /** Says what is left out and in which order the rest is. */
@@ -153,7 +163,46 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   async getChildren(node?: RunsViewNode): Promise<RunsViewNode[]> {
     if (node?.kind === 'group' || node?.kind === 'sweep') return [...node.runs];
     if (node !== undefined) return [];
-    const groups = new Map<string, DatasetGroup>();
+    if (!this.#isReady || this.#roots === undefined) this.#keep(await this.#made());
+    this.#isReady = false;
+    return [...this.#roots!];
+  }
+
+  /** Draws what has become another, once for all who ask meanwhile: the whole tree only where its roots have. */
+  #update(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#updating = this.#updating
+      .then(async () => {
+        this.#isAsked = false;
+        if (this.#roots === undefined) return this.#changed.fire(undefined);
+        const { isAnother, changed } = this.#keep(await this.#made());
+        this.#isReady = isAnother;
+        if (isAnother) this.#changed.fire(undefined);
+        else for (const node of changed) this.#changed.fire(node);
+      })
+      .catch((error: unknown) => this.problems.log(error));
+  }
+
+  /** Shows these roots, with the nodes that are shown already. */
+  #keep(made: readonly RunsViewNode[]): KeptNodes<RunsViewNode> {
+    const kept = keepNodes(this.#roots ?? [], made, {
+      id: idOf,
+      children: childrenOf,
+      // Listings of runs stay the same objects until there is something new.
+      drawn: (node) => (node.kind === 'run' ? node.listing : this.getTreeItem(node)),
+      take,
+    });
+    this.#roots = kept.roots;
+    this.#nodes.clear();
+    for (const node of kept.roots.flatMap(childrenOf))
+      if ((node.kind === 'run' || node.kind === 'trial') && node.folder !== undefined) this.#nodes.set(node.folder, node);
+    return kept;
+  }
+
+  /** The tree anew. */
+  async #made(): Promise<RunsViewNode[]> {
+    const groups = new Map<string, RunNode[]>();
     const all = await this.catalog.all();
     const filter = parseFilter(this.#filter);
     const listings = sortedListings(
@@ -164,24 +213,12 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     const sweeps = this.#sweepNodes(await this.known(), listings);
     const trials = sweeps.flatMap(({ runs }) => runs);
     const inSweeps = new Set(trials.map(({ folder }) => folder));
-    const nodes = listings
-      .filter(({ folder }) => !inSweeps.has(folder))
-      .map((listing): RunNode => {
-        const known = this.#nodes.get(listing.folder);
-        if (known?.kind !== 'run') return { kind: 'run', folder: listing.folder, listing };
-        known.listing = listing;
-        return known;
-      });
-    this.#nodes.clear();
-    for (const trial of trials) if (trial.folder !== undefined) this.#nodes.set(trial.folder, trial);
-    for (const run of nodes) {
-      this.#nodes.set(run.folder, run);
-      const dataset = run.listing.problem === undefined ? run.listing.config.dataset.path : '';
-      const group = groups.get(dataset) ?? { kind: 'group', dataset, runs: [] };
-      groups.set(dataset, group);
-      group.runs.push(run);
+    for (const listing of listings) {
+      if (inSweeps.has(listing.folder)) continue;
+      const dataset = listing.problem === undefined ? listing.config.dataset.path : '';
+      groups.set(dataset, [...(groups.get(dataset) ?? []), { kind: 'run', folder: listing.folder, listing }]);
     }
-    return [...sweeps, ...groups.values()];
+    return [...sweeps, ...[...groups].map(([dataset, runs]): DatasetGroup => ({ kind: 'group', dataset, runs }))];
   }
 
   /** All sweeps of the workspace, those at work first. */
@@ -239,7 +276,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   #onChange(listing: RunListing | undefined): void {
     const node = listing === undefined ? undefined : this.#nodes.get(listing.folder);
     if (listing === undefined || node === undefined) {
-      this.#changed.fire(undefined);
+      this.#update();
       return;
     }
     node.listing = listing;
@@ -249,6 +286,39 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       for (const stale of this.#stale) this.#changed.fire(stale);
       this.#stale.clear();
     }, REDRAW_MILLISECONDS);
+  }
+}
+
+function idOf(node: RunsViewNode): string {
+  switch (node.kind) {
+    case 'group':
+      return `group:${node.dataset}`;
+    case 'sweep':
+      return `sweep:${node.sweep.file}`;
+    case 'trial':
+      return `trial:${node.sweepFile}:${node.trial.name}:${node.folder ?? ''}`;
+    case 'run':
+      return `run:${node.folder}`;
+  }
+}
+
+function childrenOf(node: RunsViewNode): readonly RunsViewNode[] {
+  return node.kind === 'group' || node.kind === 'sweep' ? node.runs : [];
+}
+
+/** @param from of the same kind, as their ids are the same */
+function take(node: RunsViewNode, from: RunsViewNode, children: readonly RunsViewNode[]): void {
+  if (node.kind === 'sweep' && from.kind === 'sweep') {
+    node.sweep = from.sweep;
+    node.progress = from.progress;
+    node.runs = children as readonly TrialNode[];
+  } else if (node.kind === 'trial' && from.kind === 'trial') {
+    node.trial = from.trial;
+    node.listing = from.listing;
+  } else if (node.kind === 'run' && from.kind === 'run') {
+    node.listing = from.listing;
+  } else if (node.kind === 'group') {
+    node.runs = children as readonly RunNode[];
   }
 }
 

@@ -38,7 +38,7 @@ export function startViews(
   const catalog = new RunCatalog(store, problems);
   const runs = new RunCommands(catalog, actions, panels);
   const sweeps = new SweepCatalog(store, problems);
-  const runsView = new RunsView(catalog, sweeps, context.workspaceState);
+  const runsView = new RunsView(catalog, sweeps, context.workspaceState, problems);
   const ofSweeps = new SweepCommands(
     sweeper,
     () => runsView.known(),
