@@ -11,9 +11,9 @@ export interface NodeKind<N> {
 
 export interface KeptNodes<N> {
   readonly roots: N[];
-  /** The roots are others than before, or in another order. */
+  /** There are others than before, or they stand in another order: the tree is to be drawn as a whole. */
   readonly isAnother: boolean;
-  /** Nodes to be drawn anew, with what is below them; none that are new. */
+  /** Else nodes to be drawn anew; none below another one of them, as that is drawn with it. */
   readonly changed: N[];
 }
 
@@ -32,6 +32,7 @@ export function keepNodes<N>(shown: readonly N[], made: readonly N[], kind: Node
   learn(shown);
   const ids = (nodes: readonly N[]): string => JSON.stringify(nodes.map(kind.id));
   const changed: N[] = [];
+  let isAnother = ids(shown) !== ids(made);
   const keep = (node: N): N => {
     const before = known.get(kind.id(node));
     const at = changed.length;
@@ -40,14 +41,13 @@ export function keepNodes<N>(shown: readonly N[], made: readonly N[], kind: Node
       kind.take(node, node, children);
       return node;
     }
-    const isChanged = !sameText(kind.drawn(before), kind.drawn(node)) || ids(kind.children(before)) !== ids(children);
+    isAnother ||= ids(kind.children(before)) !== ids(children);
+    if (!sameText(kind.drawn(before), kind.drawn(node))) changed.splice(at, Infinity, before);
     kind.take(before, node, children);
-    // With it, what is below it is drawn.
-    if (isChanged) changed.splice(at, Infinity, before);
     return before;
   };
   const roots = made.map(keep);
-  return { roots, isAnother: ids(shown) !== ids(roots), changed };
+  return { roots, isAnother, changed: isAnother ? [] : changed };
 }
 
 function sameText(one: unknown, other: unknown): boolean {

@@ -76,7 +76,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   #roots: readonly RunsViewNode[] | undefined;
   /** They were made for the question that VS Code is about to ask. */
   #isReady = false;
-  #updating: Promise<void> = Promise.resolve();
+  #turns: Promise<void> = Promise.resolve();
   #isAsked = false;
   /** Runs that are shown, by folder. */
   readonly #nodes = new Map<string, RunNode | TrialNode>();
@@ -163,25 +163,30 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   async getChildren(node?: RunsViewNode): Promise<RunsViewNode[]> {
     if (node?.kind === 'group' || node?.kind === 'sweep') return [...node.runs];
     if (node !== undefined) return [];
-    if (!this.#isReady || this.#roots === undefined) this.#keep(await this.#made());
+    if (!this.#isReady) await this.#inTurn(async () => void this.#keep(await this.#made()));
     this.#isReady = false;
-    return [...this.#roots!];
+    return [...(this.#roots ?? [])];
+  }
+
+  /** One after the other: what was made earlier must not be kept later. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turns.then(work);
+    this.#turns = turn.catch(() => undefined);
+    return turn;
   }
 
   /** Draws what has become another, once for all who ask meanwhile: the whole tree only where its roots have. */
   #update(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
-    this.#updating = this.#updating
-      .then(async () => {
-        this.#isAsked = false;
-        if (this.#roots === undefined) return this.#changed.fire(undefined);
-        const { isAnother, changed } = this.#keep(await this.#made());
-        this.#isReady = isAnother;
-        if (isAnother) this.#changed.fire(undefined);
-        else for (const node of changed) this.#changed.fire(node);
-      })
-      .catch((error: unknown) => this.problems.log(error));
+    this.#inTurn(async () => {
+      this.#isAsked = false;
+      if (this.#roots === undefined) return this.#changed.fire(undefined);
+      const { isAnother, changed } = this.#keep(await this.#made());
+      this.#isReady ||= isAnother;
+      if (isAnother) this.#changed.fire(undefined);
+      else for (const node of changed) this.#changed.fire(node);
+    }).catch((error: unknown) => this.problems.log(error));
   }
 
   /** Shows these roots, with the nodes that are shown already. */

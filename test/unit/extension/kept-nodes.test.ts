@@ -38,14 +38,22 @@ test('a node that says something else is drawn alone', () => {
   assert.equal(c.text, 'new');
 });
 
-test('a node whose children are others is drawn with them, and they are not drawn twice', () => {
+test('what is below a node that is drawn is not drawn by itself', () => {
   const shown = [node('a', 'a', [node('b'), node('c')]), node('d')];
-  const [a, d] = shown as [Node, Node];
-  const kept = keepNodes(shown, [node('a', 'a', [node('b', 'new'), node('c'), node('e')]), node('d', 'other')], kind);
+  const kept = keepNodes(shown, [node('a', 'other', [node('b', 'new'), node('c')]), node('d', 'too')], kind);
   assert.equal(kept.isAnother, false);
-  assert.deepEqual(kept.changed, [a, d]);
+  assert.deepEqual(kept.changed, shown);
+  assert.equal(shown[0]!.children[0]!.text, 'new');
+});
+
+test('other children are another tree', () => {
+  const shown = [node('a', 'a', [node('b'), node('c')]), node('d')];
+  const a = shown[0]!;
+  const kept = keepNodes(shown, [node('a', 'other', [node('b'), node('c'), node('e')]), node('d')], kind);
+  assert.equal(kept.isAnother, true);
+  assert.deepEqual(kept.changed, []);
+  assert.equal(kept.roots[0], a);
   assert.deepEqual(names(a.children), ['b', 'c', 'e']);
-  assert.equal(a.children[0]!.text, 'new');
 });
 
 test('other roots, or another order of them, are another tree, which keeps what it can', () => {
