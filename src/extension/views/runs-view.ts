@@ -20,6 +20,8 @@ import { tooltipTable } from './tooltip.js';
 
 /** How often a run that goes is drawn anew at most. */
 const REDRAW_MILLISECONDS = 500;
+/** What changes in several steps, as a folder that goes, is looked at when it has. */
+const SETTLED_MILLISECONDS = 250;
 /** Where the workspace remembers what is shown, and whether something is left out: the view's title and welcome ask for it. */
 const FILTER_KEY = 'runs.filter';
 const SORT_KEY = 'runs.sort';
@@ -77,7 +79,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   /** They were made for the question that VS Code is about to ask. */
   #isReady = false;
   #turns: Promise<void> = Promise.resolve();
-  #isAsked = false;
+  #asked: NodeJS.Timeout | undefined;
   /** Runs that are shown, by folder. */
   readonly #nodes = new Map<string, RunNode | TrialNode>();
   readonly #stale = new Set<RunNode | TrialNode>();
@@ -116,6 +118,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
 
   dispose(): void {
     clearTimeout(this.#redraw);
+    clearTimeout(this.#asked);
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
@@ -149,7 +152,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     if (filter === this.#filter && sort === this.#sort) return;
     this.#filter = filter;
     this.#sort = sort;
-    this.#update();
+    this.#update(0);
   }
 
   /** Says what is left out and in which order the rest is. */
@@ -175,18 +178,21 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     return turn;
   }
 
-  /** Draws what has become another, once for all who ask meanwhile: the whole tree only where its roots have. */
-  #update(): void {
-    if (this.#isAsked) return;
-    this.#isAsked = true;
-    this.#inTurn(async () => {
-      this.#isAsked = false;
-      if (this.#roots === undefined) return this.#changed.fire(undefined);
-      const { isAnother, changed } = this.#keep(await this.#made());
-      this.#isReady ||= isAnother;
-      if (isAnother) this.#changed.fire(undefined);
-      else for (const node of changed) this.#changed.fire(node);
-    }).catch((error: unknown) => this.problems.log(error));
+  /** Has drawn what has become another, once for all who ask meanwhile. */
+  #update(milliseconds = SETTLED_MILLISECONDS): void {
+    this.#asked ??= setTimeout(() => {
+      this.#asked = undefined;
+      this.#inTurn(() => this.#draw()).catch((error: unknown) => this.problems.log(error));
+    }, milliseconds);
+  }
+
+  /** Draws what has become another: the whole tree only where it has other entries. */
+  async #draw(): Promise<void> {
+    if (this.#roots === undefined) return this.#changed.fire(undefined);
+    const { isAnother, changed } = this.#keep(await this.#made());
+    this.#isReady ||= isAnother;
+    if (isAnother) this.#changed.fire(undefined);
+    else for (const node of changed) this.#changed.fire(node);
   }
 
   /** Shows these roots, with the nodes that are shown already. */
@@ -241,7 +247,11 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   /** Brings a sweep into view. @param file its record */
   async reveal(file: string): Promise<void> {
     await this.sweeps.refresh();
-    const node = (await this.getChildren()).find((each) => each.kind === 'sweep' && each.sweep.file === file);
+    await this.#inTurn(async () => {
+      if (this.#roots === undefined) this.#keep(await this.#made());
+      else await this.#draw();
+    });
+    const node = this.#roots?.find((each) => each.kind === 'sweep' && each.sweep.file === file);
     // A filter may leave it out.
     if (node === undefined) await vscode.commands.executeCommand('wishbone.runs.focus');
     else await this.tree.reveal(node, { select: true, focus: true, expand: true });
