@@ -12,7 +12,7 @@ import { makeRun } from './support/made-runs.js';
 import { runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
 import { oneAfterAnother } from './support/steps.js';
-import { patience, until, type Workbench } from './support/workbench.js';
+import { until, type Workbench } from './support/workbench.js';
 
 const cli = resolve(import.meta.dirname, '../../dist/cli.js');
 const RUNS = 40;
@@ -80,9 +80,9 @@ async function select(first: string, last: string): Promise<void> {
   await rowLocator(last).click({ modifiers: ['Shift'] });
 }
 
-/** Chooses an entry of the context menu of a run. @param timeout milliseconds until the run can be pointed at */
-async function choose(run: string, entry: string, timeout = patience): Promise<void> {
-  await rowLocator(run).click({ button: 'right', timeout });
+/** Chooses an entry of the context menu of a run. */
+async function choose(run: string, entry: string): Promise<void> {
+  await rowLocator(run).click({ button: 'right' });
   const item = workbench.page.locator('.monaco-menu .action-label', { hasText: entry }).first();
   // A menu takes no click in its first moments, so that the one which opened it chooses nothing.
   await until(`${entry} is chosen`, async () => {
@@ -92,21 +92,6 @@ async function choose(run: string, entry: string, timeout = patience): Promise<v
 }
 
 const dialog = () => workbench.page.locator('.monaco-dialog-box');
-
-/**
- * Chooses an entry that asks something. One that is chosen in the moment in which the view is drawn anew has lost its runs, and the list of all
- * comes up instead: that is given up, and the entry chosen again.
- */
-async function ask(run: string, entry: string, question = dialog()): Promise<void> {
-  const list = workbench.page.locator('.quick-input-widget:visible');
-  await until(`${entry} asks`, async () => {
-    if (await question.isVisible()) return true;
-    if (await list.isVisible()) await workbench.page.keyboard.press('Escape');
-    await choose(run, entry, 5000);
-    await question.or(list).first().waitFor({ timeout: 10_000 });
-    return question.isVisible();
-  });
-}
 
 step('figures of runs with long names are in view, whole', async () => {
   await until('the runs are there', async () => (await rows()).some((row) => row.includes('sweep')));
@@ -178,7 +163,7 @@ step('tags are given to all of a selection, and what each has beside them stays'
   await until('ten are left', async () => (await message()).startsWith(`10 of ${RUNS} runs`));
   await until('they are drawn in order', async () => /number 31|er 31/.test((await rows())[1] ?? ''));
   await select('er 31', 'er 35');
-  await ask('er 33', 'Tag Run…', workbench.page.locator('.quick-input-title', { hasText: 'Tag 5 Runs' }));
+  await choose('er 33', 'Tag Run…');
   await workbench.type('Tag 5 Runs', 'sweep');
   await until('all five have it', async () => (await rows()).filter((row) => row.includes('#sweep')).length === 5);
   for (const at of [31, 32, 33, 34]) assert.deepEqual((await readLabels(folders[at - 1]!)).tags, ['sweep']);
@@ -187,7 +172,8 @@ step('tags are given to all of a selection, and what each has beside them stays'
 
 step('a selection is deleted after one question that names its runs, and keeping them is what Enter does', async () => {
   await select('er 31', 'er 35');
-  await ask('er 33', 'Delete Run…');
+  await choose('er 33', 'Delete Run…');
+  await dialog().waitFor();
   const text = await dialog().innerText();
   assert.match(text, /Delete 5 runs permanently\?/);
   for (const at of [31, 32, 33, 34, 35]) assert.ok(text.includes(`sweep of learning rates, number ${at}`), text);
@@ -198,7 +184,7 @@ step('a selection is deleted after one question that names its runs, and keeping
   await dialog().waitFor({ state: 'detached' });
   for (const at of [31, 35]) await access(folders[at - 1]!);
 
-  await ask('er 33', 'Delete Run…');
+  await choose('er 33', 'Delete Run…');
   await dialog().locator('.monaco-button', { hasText: 'Delete Permanently' }).click();
   await until('they are gone', async () => (await message()).startsWith(`5 of ${RUNS - 5} runs`));
   assert.equal((await runsIn(session.workspace)).length, RUNS - 5);
@@ -215,7 +201,8 @@ step('runs at work are stopped together after one question', async () => {
   const spinning = () => workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'long' }).locator('.codicon-modifier-spin');
   await until('both are at work', async () => (await spinning().count()) === 2);
   await select('long a', 'long b');
-  await ask('long a', 'Stop Run');
+  await choose('long a', 'Stop Run');
+  await dialog().waitFor();
   const text = await dialog().innerText();
   assert.match(text, /Stop 2 Runs\?/);
   assert.ok(text.includes('long a') && text.includes('long b'));
