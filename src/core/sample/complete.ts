@@ -19,6 +19,11 @@ export interface SamplingOptions {
   readonly seed: number;
 }
 
+/** How a model with these end tokens goes on. */
+export interface TokenOptions extends SamplingOptions {
+  readonly end_tokens: readonly number[];
+}
+
 /** Work that hears of each completion as it comes. */
 export interface CompletionWork extends WorkOptions {
   /** @param at the prompt's place */
@@ -34,7 +39,7 @@ export interface CompletionWork extends WorkOptions {
 export async function complete(
   model: SampledModel,
   prompts: readonly (readonly number[])[],
-  options: SamplingOptions & { readonly end_tokens: readonly number[] },
+  options: TokenOptions,
   runner: RunnerOptions,
   work: CompletionWork = {},
   /** The runner's path, where it is known already: threads do not know which one was chosen. */
@@ -52,7 +57,7 @@ export async function complete(
 export async function completeBoth(
   model: SampledModel,
   prompts: readonly (readonly number[])[],
-  options: SamplingOptions & { readonly end_tokens: readonly number[] },
+  options: TokenOptions,
   runner: RunnerOptions,
   work: WorkOptions = {},
 ): Promise<{ readonly above: number[][]; readonly below: number[][] }> {

@@ -12,7 +12,7 @@ export function startDiagnostics(context: vscode.ExtensionContext, problems: Pro
   const disposables: vscode.Disposable[] = [];
   let checks: DatasetDiagnostics | undefined;
   let tables: TableDiagnostics | undefined;
-  const look = (): void => {
+  const start = (): void => {
     if (tables === undefined && vscode.workspace.textDocuments.some(isTable)) {
       const { repository } = context.extension.packageJSON as { repository?: unknown };
       tables = new TableDiagnostics(repository, problems);
@@ -23,6 +23,14 @@ export function startDiagnostics(context: vscode.ExtensionContext, problems: Pro
       // A large file has a tab, but no document.
       vscode.window.tabGroups.all.some(({ tabs }) => tabs.some((tab) => fileOfTab(tab) !== undefined));
     if (isOpen) checks = new DatasetDiagnostics(context, problems);
+  };
+  const look = (): void => {
+    try {
+      start();
+    } catch (error) {
+      // Everything else works without the checks.
+      problems.log(error);
+    }
   };
   disposables.push(
     problems.command('wishbone.chooseTokenModel', () => chooseTokenModel(context)),

@@ -227,7 +227,9 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     for (const listing of listings) {
       if (inSweeps.has(listing.folder)) continue;
       const dataset = listing.problem === undefined ? listing.config.dataset.path : '';
-      groups.set(dataset, [...(groups.get(dataset) ?? []), { kind: 'run', folder: listing.folder, listing }]);
+      const group = groups.get(dataset) ?? [];
+      groups.set(dataset, group);
+      group.push({ kind: 'run', folder: listing.folder, listing });
     }
     return [...sweeps, ...[...groups].map(([dataset, runs]): DatasetGroup => ({ kind: 'group', dataset, runs }))];
   }

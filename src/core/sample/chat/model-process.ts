@@ -4,7 +4,7 @@ import { WishboneError } from '../../errors.js';
 import type { RunnerOptions } from '../../options/index.js';
 import { runnerCommand } from '../../runner/runner-command.js';
 import { runnerFlags } from '../../runner/runner-flags.js';
-import { runnerFailure, type SamplingOptions } from '../complete.js';
+import { runnerFailure, type TokenOptions } from '../complete.js';
 import type { SampledModel } from '../models.js';
 
 /** Milliseconds that a model has to notice that it should stop; reading a long prompt is one step. Then its process is ended. */
@@ -13,9 +13,8 @@ const LONGEST_STOP = 5_000;
 const MOST_STDERR = 16_384;
 
 /** What a model is asked to go on with. */
-export interface TokenRequest extends SamplingOptions {
+export interface TokenRequest extends TokenOptions {
   readonly prompt: readonly number[];
-  readonly end_tokens: readonly number[];
 }
 
 export interface TokenListener {
