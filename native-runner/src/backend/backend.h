@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/fp8.h"
+#include "backend/pending_download.h"
 #include "backend/streamed_piece.h"
 #include "core/findings.h"
 #include "core/tensor.h"
@@ -129,6 +130,8 @@ class Backend {
     /// device. All are read when the call returns; what a `read` throws is thrown. From any thread.
     virtual void download_parts(std::span<const DownloadPart> parts) = 0;
     virtual void download(void* to, Tensor from) = 0;
+    /// Asks for `from` as it is when all is done that was asked for before, and does not wait for it.
+    virtual std::unique_ptr<PendingDownload> begin_download(Tensor from);
     virtual void copy(Tensor to,
                       Tensor from) = 0;  ///< converts between f32 and bf16 where the backend has both
     virtual void zero(Tensor x) = 0;

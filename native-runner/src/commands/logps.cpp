@@ -1,8 +1,10 @@
 #include <cstdio>
 #include <deque>
+#include <functional>
 
 #include "commands/commands.h"
 #include "commands/loaded_model.h"
+#include "core/one_behind.h"
 #include "io/safetensors.h"
 #include "model/plan_fits.h"
 #include "pretrained/model_weights.h"
@@ -19,15 +21,23 @@ void logps_command(const LogpsArguments& arguments) {
 
     std::vector<double> sums(static_cast<std::size_t>(plan.sequences()), 0.0);
     std::vector<float> target_logps;
-    for (std::int64_t b = 0; b < plan.bins(); ++b) {
-        const BinView bin = plan.bin(b);
-        const auto device = model.transformer().prepare(bin);
-        const std::vector<float> of_bin = model.transformer().forward(model.view(), *device, false);
-        add_by_sequence(bin, of_bin, sums);
+    struct Pass {
+        std::int64_t bin;
+        PendingLogps logps;
+        bool is_there() const { return logps.is_there(); }
+    };
+    OneBehind<Pass, std::function<void(const Pass&)>> passes([&](const Pass& pass) {
+        const std::vector<float> of_bin = pass.logps.logps();
+        add_by_sequence(plan.bin(pass.bin), of_bin, sums);
         if (arguments.per_token) target_logps.insert(target_logps.end(), of_bin.begin(), of_bin.end());
-        std::fprintf(stderr, "\rbin %lld/%lld", static_cast<long long>(b + 1),
+        std::fprintf(stderr, "\rbin %lld/%lld", static_cast<long long>(pass.bin + 1),
                      static_cast<long long>(plan.bins()));
+    });
+    for (std::int64_t b = 0; b < plan.bins(); ++b) {
+        const auto device = model.transformer().prepare(plan.bin(b));
+        passes.add({b, model.transformer().begin_forward(model.view(), *device, false)});
     }
+    passes.end();
     std::fprintf(stderr, "\n");
     const std::vector<float> logps(sums.begin(), sums.end());
 

@@ -135,9 +135,8 @@ void rehearse_training(const RunInputs& inputs, Backend& backend, RecomputePlan 
     for (const std::int64_t b : bins_of_usual_sizes(inputs.train.plan)) {
         const BinView view = inputs.train.plan.bin(b);
         const auto bin = transformer.prepare(view);
-        std::vector<float> log_sum_squares;
         transformer.forward(base, *bin, false);
-        transformer.forward(policy, *bin, true, options.loss.use_weighting ? &log_sum_squares : nullptr);
+        transformer.begin_forward(policy, *bin, true, options.loss.use_weighting);
         transformer.backward(policy, to, *bin, std::vector<float>(view.target_row.size(), 0.01f));
     }
     if (inputs.eval) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <utility>
 
 #include "core/error.h"
+#include "core/one_behind.h"
 #include "core/stopwatch.h"
 #include "train/ranks/dealt_bins.h"
 #include "train/ranks/shared_logps.h"
@@ -40,7 +42,8 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
           [supply = policy.supply] {
               if (supply != nullptr) supply->changed();
           },
-          offload) {
+          offload),
+      ahead_(transformer) {
     if (options_.reference != ReferenceMode::in_step || !needs_reference()) return;
     if (policy.adapter == nullptr && options_.reference_model.empty())
         reference_ = std::make_unique<ReferenceModel>(backend, transformer, policy);
@@ -67,21 +70,34 @@ StepState Trainer::begin(const Plan& plan, std::int64_t step, const PreferenceLo
     return StepState(plan, step, loss, lengths_, reads ? &reference : nullptr, sequences_);
 }
 
-/// Log-probabilities of a bin's sequences under the policy and an in-step reference.
-void Trainer::forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep) {
+Trainer::BinPass Trainer::begin_pass(const Plan& plan, StepState& state, std::int64_t bin, DeviceBin& device,
+                                     bool keep) {
+    BinPass pass = {&state, bin, std::nullopt, {}};
     if (state.loss().needs_reference() && computes_reference()) {
         // A model of another shape prepares the bin for itself. Below an adapter is the start model, or it is that
         // with the adapter training started from.
         Transformer& transformer = reference_ ? reference_->transformer() : transformer_;
-        const auto own = &transformer == &transformer_ ? nullptr : transformer.prepare(view);
+        const auto own = &transformer == &transformer_ ? nullptr : transformer.prepare(plan.bin(bin));
         const ModelView model =
             reference_ ? ModelView(reference_->parameters()) : policy_.view_with(reference_adapter());
-        state.add_reference(view, transformer.forward(model, own ? *own : bin, false));
+        pass.reference = transformer.begin_forward(model, own ? *own : device, false);
     }
-    TargetLogps values;
-    values.logps = transformer_.forward(
-        policy_.view(), bin, keep, state.loss().options().use_weighting ? &values.log_sum_squares : nullptr);
-    state.add_policy(view, values);
+    pass.policy =
+        transformer_.begin_forward(policy_.view(), device, keep, state.loss().options().use_weighting);
+    return pass;
+}
+
+void Trainer::finish_pass(const Plan& plan, const BinPass& pass) {
+    const BinView view = plan.bin(pass.bin);
+    if (pass.reference) pass.state->add_reference(view, pass.reference->logps());
+    pass.state->add_policy(view, {pass.policy.logps(), pass.policy.log_sum_squares()});
+}
+
+std::optional<std::int64_t> Trainer::first_bin(const Plan& plan, std::int64_t step) const {
+    if (step >= plan.steps()) return std::nullopt;
+    const auto dealt = dealt_bins(plan, plan.bins_of_step(step), ranks_.size());
+    const std::vector<std::int64_t>& own = dealt[static_cast<std::size_t>(ranks_.rank())];
+    return own.empty() ? std::nullopt : std::optional(own.front());
 }
 
 StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
@@ -91,10 +107,13 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     const auto dealt = dealt_bins(plan, state.bins(), ranks_.size());
     const std::vector<std::int64_t>& own_bins = dealt[static_cast<std::size_t>(ranks_.rank())];
     if (!state.bins_are_independent()) {
+        OneBehind<BinPass, std::function<void(const BinPass&)>> passes(
+            [&plan](const BinPass& pass) { finish_pass(plan, pass); });
         for (const std::int64_t b : own_bins) {
-            const BinView view = plan.bin(b);
-            forward_bin(state, view, *transformer_.prepare(view), false);
+            const auto device = ahead_.take(plan.bin(b));
+            passes.add(begin_pass(plan, state, b, *device, false));
         }
+        passes.end();
         exposed_.blocking([&] { state.share(ranks_, own_bins); });
         state.evaluate_all();
     }
@@ -108,18 +127,19 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
                        (state.loss().needs_reference() && computes_reference() ? 1 : 0);
     for (const std::int64_t b : own_bins) {
         const BinView view = plan.bin(b);
-        const auto device = transformer_.prepare(view);
+        const auto device = ahead_.take(view);
         if (state.bins_are_independent()) {
-            forward_bin(state, view, *device, true);
+            finish_pass(plan, begin_pass(plan, state, b, *device, true));
             state.evaluate_bin(b);
         } else {
-            transformer_.forward(policy_.view(), *device, true);
+            transformer_.begin_forward(policy_.view(), *device, true);
         }
         state.target_weights(view, weight);
         gradients_.begin_bin(!view.target_row.empty());
         transformer_.backward(policy_.view(), gradients_.view(), *device, weight, gradients_.progress());
         gradients_.end_bin();
     }
+    if (const auto next = first_bin(plan, step + 1)) ahead_.prepare(plan.bin(*next));
     gradients_.finish();
     if (ranks_.size() > 1 && state.bins_are_independent()) {
         exposed_.blocking([&] { state.share(ranks_, own_bins); });
@@ -152,13 +172,16 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
     const std::vector<std::int64_t> own_bins =
         dealt_bins(plan, bins, ranks_.size())[static_cast<std::size_t>(ranks_.rank())];
     auto step = steps.begin();
+    OneBehind<BinPass, std::function<void(const BinPass&)>> passes(
+        [&plan](const BinPass& pass) { finish_pass(plan, pass); });
     bool stopped = false;
     for (const std::int64_t b : own_bins) {
         if ((stopped = stop())) break;
         while (b >= step->bins().end) ++step;
-        const BinView view = plan.bin(b);
-        forward_bin(*step, view, *transformer_.prepare(view), false);
+        const auto device = transformer_.prepare(plan.bin(b));
+        passes.add(begin_pass(plan, *step, b, *device, false));
     }
+    passes.end();
     if (any_rank(ranks_, stopped)) return std::nullopt;
 
     EvalResult result;
@@ -178,8 +201,10 @@ StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_ra
     before_update_();
     optimizer_.update(gradients(), learning_rate, result.grad_norm, exposed_);
     if (options_.sync_ref_model && updates() % options_.ref_model_sync_steps == 0) follow_policy();
-    backend_.synchronize();
-    ranks_.check();
+    if (ranks_.size() > 1) {
+        backend_.synchronize();
+        ranks_.check();
+    }
     if (result.ranks) result.ranks->communication = exposed_.take();
     return result;
 }

@@ -12,6 +12,7 @@
 #include "model/policy.h"
 #include "model/transformer/transformer.h"
 #include "plan/plan.h"
+#include "train/bin_ahead.h"
 #include "train/loss/preference_loss.h"
 #include "train/loss/sequence_logps.h"
 #include "train/optimizer/offload.h"
@@ -103,7 +104,8 @@ class Trainer {
     /// Called in every step before the update changes any weights.
     void before_update(std::function<void()> call) { before_update_ = std::move(call); }
 
-    /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite.
+    /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite. A device by itself may
+    /// still be at the update when the call returns.
     StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
     /// Loss and its gradient (in `gradients()`, from zero; where ranks share it out, a part of it) without an update.
     StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
@@ -130,7 +132,19 @@ class Trainer {
     void compare_times(StepResult& result, double computing);
     StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
                     const PlanReference& reference);
-    void forward_bin(StepState& state, const BinView& view, DeviceBin& bin, bool keep);
+    /// The forward passes of a bin under the policy and an in-step reference.
+    struct BinPass {
+        StepState* state;
+        std::int64_t bin;
+        std::optional<PendingLogps> reference;
+        PendingLogps policy;
+        bool is_there() const { return policy.is_there(); }
+    };
+    BinPass begin_pass(const Plan& plan, StepState& state, std::int64_t bin, DeviceBin& device, bool keep);
+    /// Adds what it gives to its step.
+    static void finish_pass(const Plan& plan, const BinPass& pass);
+    /// The first bin of a step that is this rank's; nothing where it has none, or there is no such step.
+    std::optional<std::int64_t> first_bin(const Plan& plan, std::int64_t step) const;
     void follow_policy();
 
     Backend& backend_;
@@ -148,6 +162,7 @@ class Trainer {
     PlanReference reference_logps_;
     std::function<void()> before_update_ = [] {};
     std::vector<SequenceState> sequences_;  ///< StepState's memory
+    BinAhead ahead_;                        ///< of the next step
 };
 
 }  // namespace wishbone

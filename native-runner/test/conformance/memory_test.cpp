@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <string>
@@ -126,6 +128,39 @@ BACKEND_TEST("parts are read as they were when it was asked for, and what a read
     parts[5].read = [](std::span<const std::byte>) { throw bad_input("unwritable", "here", "try again"); };
     CHECK_THROWS_AS(backend.download_parts(parts), Error);
     backend.download_parts({});
+}
+
+BACKEND_TEST(
+    "downloads that are begun bring what was there when they were asked for, whichever is waited for first") {
+    Backend& backend = target.backend();
+    constexpr std::size_t count = 100003, downloads = 5;
+    const Buffer buffer = backend.allocate(count * sizeof(float));
+    const Tensor tensor(buffer.get(), DType::f32, {static_cast<std::int64_t>(count)});
+    std::vector<float> values(count);
+    std::iota(values.begin(), values.end(), 1.0f);
+    for (int round = 0; round < 2; ++round) {
+        backend.upload(tensor, values.data());
+        std::vector<std::unique_ptr<PendingDownload>> begun;
+        for (std::size_t i = 0; i < downloads; ++i) {
+            // Of different lengths: pieces that come back are used again.
+            begun.push_back(
+                backend.begin_download(tensor.slice(0, static_cast<std::int64_t>(count - 1000 * i))));
+            backend.scale(tensor, 2);
+        }
+        begun[1].reset();  // nobody waits for it
+        for (const std::size_t i : {4, 0, 3, 2}) {
+            const std::span<const std::byte> bytes = begun[i]->wait();
+            CHECK(begun[i]->is_there());
+            REQUIRE(bytes.size() == (count - 1000 * i) * sizeof(float));
+            std::vector<float> read(count - 1000 * i);
+            std::memcpy(read.data(), bytes.data(), bytes.size());
+            bool right = true;
+            for (std::size_t j = 0; j < read.size(); ++j)
+                right = right && read[j] == std::ldexp(values[j], static_cast<int>(i));
+            CHECK(right);
+        }
+    }
+    CHECK(backend.begin_download(tensor.slice(0, 0))->wait().empty());
 }
 
 BACKEND_TEST("copies, and conversions between f32 and what activations are, round to nearest even") {

@@ -24,6 +24,7 @@
 
 #include "backend/cuda/attention/attention.h"
 #include "backend/cuda/runtime/check.h"
+#include "cuda/stream_place.h"
 
 namespace {
 
@@ -144,7 +145,10 @@ struct Arrays {
 void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, const AttentionShape& shape,
              const Bin& bin, AttentionPath path) {
     const std::vector<std::int32_t> until = bin.visible_until(), position = positions(until);
-    const auto prepare = [&] { return make_attention_mask(device, stream, until, position, shape, path); };
+    test::StreamPlace mask_place(device, stream);
+    const auto prepare = [&] {
+        return make_attention_mask(device, mask_place, until, position, shape, path);
+    };
     std::vector<double> prepare_times(9);
     for (double& each : prepare_times) {
         const auto begin = std::chrono::steady_clock::now();

@@ -16,6 +16,7 @@
 #include "backend/cuda/runtime/check.h"
 #include "conformance/target.h"
 #include "core/error.h"
+#include "cuda/stream_place.h"
 #include "reference/attention_cases.h"
 #include "reference/backward_reference.h"
 #include "reference/differences.h"
@@ -125,6 +126,7 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
     static const cuda::Device device = cuda::use_device(0);
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     const Stream stream;
+    test::StreamPlace place(device, stream);
     const Poisoned<std::uint16_t> in(to_bits(qkv)), d_result(to_bits(d_out));
     const Poisoned<std::uint16_t> out(tokens * shape.query_heads * shape.head_dim),
         d_in(tokens * heads_of(shape) * shape.head_dim);
@@ -137,7 +139,7 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
         // The host's copy goes as soon as the mask is made.
         auto until = std::make_unique<Mask>(visible_until);
         const Mask position = depths(visible_until);
-        const auto mask = cuda::make_attention_mask(device, stream, *until, position, shape, path);
+        const auto mask = cuda::make_attention_mask(device, place, *until, position, shape, path);
         std::ranges::fill(*until, -1);
         until.reset();
         const Poisoned<std::byte> workspace(
@@ -359,6 +361,7 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
           doctest::skip(!have_cuda())) {
     const cuda::Device device = cuda::use_device(0);
     const Stream stream;
+    test::StreamPlace place(device, stream);
     const std::vector<Mask> masks = {
         {1},
         pairs(9, 1, 1, 1),
@@ -394,7 +397,7 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
                                     Tensor(sin.get(), DType::f32, {positions, planes}),
                                     Tensor(places.get(), DType::i32, {tokens})};
             const auto rotates = [&](AttentionPath path) {
-                const auto mask = cuda::make_attention_mask(device, stream, until, position, shape, path);
+                const auto mask = cuda::make_attention_mask(device, place, until, position, shape, path);
                 return cuda::attention_backward_rotates(*mask, tokens, shape, rotation);
             };
             CHECK_FALSE(rotates(AttentionPath::portable));
@@ -448,9 +451,10 @@ TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!have_cuda(
 TEST_CASE("cuda attention: heads and masks that do not fit are refused" * doctest::skip(!have_cuda())) {
     const cuda::Device device = cuda::use_device(0);
     const Stream stream;
+    test::StreamPlace place(device, stream);
     const Mask position(3);
     const auto prepare = [&](const Mask& until, const AttentionShape& shape) {
-        return cuda::make_attention_mask(device, stream, until, position, shape);
+        return cuda::make_attention_mask(device, place, until, position, shape);
     };
     CHECK_THROWS_AS(prepare({3, 3, 3}, shape_of(2, 1, 80)), Error);
     CHECK_THROWS_AS(prepare({3, 3, 3}, shape_of(3, 2, 64)), Error);

@@ -29,6 +29,7 @@
 #include "run/memory_plan.h"
 #include "support/plan_columns.h"
 #include "support/temporary_folder.h"
+#include "train/bin_ahead.h"
 #include "train/trainer.h"
 
 using namespace wishbone;
@@ -248,7 +249,11 @@ class Stepper {
   public:
     Stepper(Backend& backend, Transformer& transformer, Parameters& policy, bool optimizer,
             const TrainingOptions& options, Offload offload)
-        : backend_(backend), transformer_(transformer), policy_(policy), options_(options) {
+        : backend_(backend),
+          transformer_(transformer),
+          policy_(policy),
+          options_(options),
+          ahead_(transformer) {
         if (options_.lora) {
             adapter_.emplace(backend, transformer.config(),
                              lora_modules(transformer.config(), *options_.lora, "--lora-rank"),
@@ -273,7 +278,6 @@ class Stepper {
             trainer_->step(plan, step, learning_rate);
         else
             gradient(plan, step);
-        backend_.synchronize();
     }
 
     bool trains() const { return trainer_.has_value(); }
@@ -286,9 +290,11 @@ class Stepper {
         const Plan::Range pairs = plan.pairs_of_step(step);
         std::vector<SequenceState> states(static_cast<std::size_t>(plan.sequences()));
         const LengthWeights lengths(std::nullopt);
-        const auto bin = transformer_.prepare(view);
-        add_reference(view, transformer_.forward(*reference_, *bin, false), lengths, states);
-        add_policy(view, {transformer_.forward(policy_, *bin, true), {}}, lengths, states);
+        const auto bin = ahead_.take(view);
+        const PendingLogps reference = transformer_.begin_forward(*reference_, *bin, false),
+                           policy = transformer_.begin_forward(policy_, *bin, true);
+        add_reference(view, reference.logps(), lengths, states);
+        add_policy(view, {policy.logps(), {}}, lengths, states);
         const auto state = [&](const std::vector<std::int32_t>& side, std::int64_t pair) -> SequenceState& {
             return states[static_cast<std::size_t>(side[static_cast<std::size_t>(pair)])];
         };
@@ -307,6 +313,7 @@ class Stepper {
         GradientView to(*gradients_);
         to.adds = false;
         transformer_.backward(policy_, to, *bin, weight);
+        if (step + 1 < plan.steps()) ahead_.prepare(plan.bin(step + 1));
         if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))
             throw Error(ExitCode::internal, "The gradient is not finite", "train_benchmark",
                         "This is a fault.");
@@ -319,6 +326,7 @@ class Stepper {
     std::optional<Lora> adapter_;
     std::optional<Trainer> trainer_;
     std::optional<Parameters> reference_, gradients_;
+    BinAhead ahead_;
 };
 
 double seconds_since(Clock::time_point begin) {
@@ -385,6 +393,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     // Every timed bin is met once before: a size that is new has its matrix products' algorithms searched, which a
     // run of thousands of steps pays for once.
     for (int i = 0; i < options.warm_up + options.bins; ++i) stepper.step(plan, i % full);
+    backend.synchronize();
 
     double pairs = 0, tokens = 0, flops = 0, light = 0;
     std::vector<double> each;
@@ -398,6 +407,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
         pairs += static_cast<double>(range.end - range.begin);
         tokens += static_cast<double>(plan.bin(step).tokens.size());
     }
+    backend.synchronize();
     const double seconds = seconds_since(begin);
     for (int i = 0; i < options.bins; ++i) {
         const Work work = work_of(plan.bin((options.warm_up + i) % full));
@@ -450,6 +460,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
             required[phase] += value;
         stepper.step(plan, step);
     }
+    backend.synchronize();
     const double timed_seconds = seconds_since(timed_begin);
     backend.timed = false;
     std::vector<Json> phases;

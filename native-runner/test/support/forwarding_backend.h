@@ -34,6 +34,11 @@ class ForwardingBackend : public Backend {
     void download(void* to, Tensor from) override {
         around("transfers", [&] { inner_->download(to, from); });
     }
+    std::unique_ptr<PendingDownload> begin_download(Tensor from) override {
+        std::unique_ptr<PendingDownload> download;
+        around("transfers", [&] { download = inner_->begin_download(from); });
+        return download;
+    }
     void copy(Tensor to, Tensor from) override {
         around("copies and zeros", [&] { inner_->copy(to, from); });
     }

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "model/plan_fits.h"
 #include "run/checkpoint/checkpoint.h"
 #include "support/checkpoints.h"
+#include "support/forwarding_backend.h"
 #include "support/loaded_run.h"
 #include "support/relative_difference.h"
 #include "support/tiny_training.h"
@@ -39,6 +43,69 @@ std::vector<double> losses(LoadedRun& run, const Plan& plan, const TrainingOptio
         all.push_back(run.trainer.step(plan, s, learning_rate_at(s, plan.steps(), options)).mean.loss);
     return all;
 }
+
+/// A backend whose downloads take until they are waited for. It says in which order it was asked for what takes long.
+class SlowBackend final : public ForwardingBackend {
+  public:
+    SlowBackend() : ForwardingBackend(make_cpu_backend(1)) {}
+
+    std::string calls;
+
+    std::unique_ptr<PendingDownload> begin_download(Tensor from) override {
+        calls += "begin ";
+        return std::make_unique<Slow>(inner().begin_download(from), calls);
+    }
+    std::unique_ptr<AttentionMask> prepare_mask(std::span<const std::int32_t> visible_until,
+                                                std::span<const std::int32_t> position,
+                                                AttentionShape shape) override {
+        calls += "mask ";
+        return inner().prepare_mask(visible_until, position, shape);
+    }
+    double sum_of_squares(Tensor x) override {
+        calls += "norm ";
+        return inner().sum_of_squares(x);
+    }
+    void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
+               const AdamW& of) override {
+        if (!calls.ends_with("adamw ")) calls += "adamw ";  // once for each group
+        inner().adamw(parameters, master, grad, m, v, grad_scale, of);
+    }
+
+  private:
+    class Slow final : public PendingDownload {
+      public:
+        Slow(std::unique_ptr<PendingDownload> download, std::string& calls)
+            : download_(std::move(download)), calls_(calls) {}
+        bool is_there() const override { return false; }
+        std::span<const std::byte> wait() override {
+            calls_ += "wait ";
+            return download_->wait();
+        }
+
+      private:
+        std::unique_ptr<PendingDownload> download_;
+        std::string& calls_;
+    };
+};
+
+struct SlowRun {
+    explicit SlowRun(const TrainingOptions& options)
+        : policy(backend, config, DType::f32),
+          transformer(backend, config),
+          trainer((load(), backend), transformer, Policy(policy), options) {}
+
+    SlowBackend backend;
+    Parameters policy;
+    Transformer transformer;
+    Trainer trainer;
+
+  private:
+    void load() {
+        const TemporaryFolder folder;
+        write_random_model(folder.path(), config, 9);
+        ModelWeights(folder.path(), config).load(backend, policy);
+    }
+};
 
 }  // namespace
 
@@ -395,6 +462,57 @@ TEST_CASE("sft_steps train on the chosen responses; then their result is the ref
     CHECK(later < first.mean.loss);
     run.trainer.take_reference();
     CHECK(run.trainer.loss_and_gradient(plan, 2).mean.loss == doctest::Approx(std::log(2.0)).epsilon(1e-5));
+}
+
+TEST_CASE("the device has its next work before the host waits for the last") {
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    const auto plan_with = [](std::int64_t capacity, int step_pairs) {
+        return read_plan(make_plan(random_pairs(12, config.vocab_size, 3), step_pairs, 1, capacity,
+                                   Packing::shared, config.vocab_size));
+    };
+    SlowRun run(options);
+    const Plan plan = plan_with(400, 4);  // a bin a step
+    REQUIRE(plan.bins() == plan.steps());
+    REQUIRE(plan.steps() == 3);
+    for (std::int64_t s = 0; s < plan.steps(); ++s) run.trainer.step(plan, s, 1e-3);
+    // Both passes of a bin are asked for before either is waited for, and the next step's bin is prepared before the gradient's norm is.
+    const std::string step = "begin begin wait wait ";
+    CHECK(run.backend.calls ==
+          "mask " + step + "mask norm adamw " + step + "mask norm adamw " + step + "norm adamw ");
+
+    // Passes without gradients are waited for one behind.
+    run.backend.calls.clear();
+    PlanReference reference(plan, std::nullopt);
+    REQUIRE(run.trainer.compute_reference(plan, reference, silent, never));
+    CHECK(run.backend.calls == "mask begin mask begin wait mask begin wait wait ");
+    run.backend.calls.clear();
+    REQUIRE(run.trainer.evaluate(plan, reference, never));
+    CHECK(run.backend.calls ==
+          "mask begin begin mask begin begin wait wait mask begin begin wait wait wait wait ");
+}
+
+TEST_CASE("a bin that was prepared ahead is used only where it is the one that comes") {
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    Plan plan = read_plan(
+        make_plan(random_pairs(12, config.vocab_size, 3), 4, 1, 400, Packing::shared, config.vocab_size));
+    const auto result_of = [&](LoadedRun& run, std::int64_t step) {
+        const double loss = run.trainer.loss_and_gradient(plan, step).mean.loss;
+        return std::pair(loss, run.values(run.trainer.gradients()));
+    };
+    LoadedRun run(config, options);
+    const auto check = [&](std::int64_t step) {
+        LoadedRun fresh(config, options);
+        CHECK(result_of(run, step) == result_of(fresh, step));
+    };
+    // In order, the same once more, backwards, and in order again.
+    for (const std::int64_t step : {0, 1, 1, 0, 1, 2, 0}) check(step);
+    // Another plan in the place of the one that the bin was prepared of.
+    result_of(run, 0);
+    plan = read_plan(
+        make_plan(random_pairs(12, config.vocab_size, 8), 4, 1, 400, Packing::shared, config.vocab_size));
+    check(1);
 }
 
 TEST_CASE("parameter groups: learning rates and weight decay by name") {

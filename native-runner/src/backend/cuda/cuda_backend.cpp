@@ -9,6 +9,7 @@ CudaBackend::CudaBackend(const CudaOptions& options)
     : device_(use_device(options.device)),
       memory_(std::make_shared<DeviceMemory>(device_.memory)),
       staging_(stream_.get()),
+      downloads_(stream_.get()),
       pieces_(stream_.get(), memory_),
       matmul_(options.cublaslt, device_, memory_, stream_.get(), options.deterministic, options.findings) {}
 
@@ -41,6 +42,10 @@ void CudaBackend::download(void* to, Tensor from) {
         check(cudaMemcpyAsync(to, from.data, from.bytes(), cudaMemcpyDeviceToHost, stream_.get()),
               "cudaMemcpyAsync to the host");
     synchronize();
+}
+
+std::unique_ptr<PendingDownload> CudaBackend::begin_download(Tensor from) {
+    return downloads_.begin(from.data, from.bytes());
 }
 
 void CudaBackend::zero(Tensor x) {

@@ -11,15 +11,16 @@
 #include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
 #include "backend/cuda/runtime/piece_ring.h"
+#include "backend/cuda/runtime/pinned_downloads.h"
 #include "backend/cuda/runtime/pinned_staging.h"
 #include "backend/cuda/runtime/stream.h"
 #include "backend/cuda/runtime/workspace_pieces.h"
 
 namespace wishbone::cuda {
 
-/// bf16 activations and weights, f32 gradients and statistics, f32 accumulation. All work is ordered on one
-/// stream and nothing waits for it but `download`, `synchronize`, `sum_of_squares` and, before `settle`, the first use
-/// of a matrix product's size. Each operation is defined in the file of its name.
+/// bf16 activations and weights, f32 gradients and statistics, f32 accumulation. All work is ordered on one stream and nothing waits for
+/// it but `download`, what `begin_download` gives, `synchronize`, `sum_of_squares` and, before `settle`, the first use of a matrix product's
+/// size. Each operation is defined in the file of its name.
 class CudaBackend final : public Backend {
   public:
     explicit CudaBackend(const CudaOptions& options);
@@ -32,6 +33,7 @@ class CudaBackend final : public Backend {
     DType activation_dtype() const override { return DType::bf16; }
 
 #include "backend/overrides.inc"
+    std::unique_ptr<PendingDownload> begin_download(Tensor from) override;
     void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override;
     void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
                         AttentionShape shape) override;
@@ -72,6 +74,7 @@ class CudaBackend final : public Backend {
     Stream stream_;
     std::shared_ptr<DeviceMemory> memory_;
     PinnedStaging staging_;
+    PinnedDownloads downloads_;
     PieceRing pieces_;
     std::unique_ptr<Backend> host_;  ///< made when it is first asked for
     Matmul matmul_;

@@ -51,31 +51,26 @@ Tensor Transformer::Impl::kept_logits(const DeviceBin& bin) {
     return rows > 0 ? activation(kept.kept_logits, {rows, config.vocab_size}) : Tensor();
 }
 
-std::vector<float> Transformer::Impl::forward(const ModelView& model, DeviceBin& bin, bool keep,
-                                              std::vector<float>* log_sum_squares) {
+PendingLogps Transformer::Impl::begin_forward(const ModelView& model, DeviceBin& bin, bool keep,
+                                              bool log_sum_squares) {
     if (keep) kept_bin = &bin;
-    if (bin.targets == 0) return {};
+    PendingLogps pending;
+    if (bin.targets == 0) return pending;
     Activations& activations = keep ? kept : passing;
     const Tensor hidden = forward_hidden(model, bin, activations);
     const Tensor logps = statistic(activations.logps, {bin.targets});
     backend.head_logps(logps, statistic(activations.head_lse, {bin.rows}), keep ? kept_logits(bin) : Tensor(),
                        hidden, model.base.head, bin.head, static_cast<float>(config.logit_softcap));
-    std::vector<float> result(static_cast<std::size_t>(bin.targets));
-    backend.download(result.data(), logps);
-    if (log_sum_squares != nullptr) {
+    pending.of_targets = backend.begin_download(logps);
+    if (log_sum_squares) {
         const Tensor of_rows = statistic(work.log_sum_squares, {bin.rows});
         backend.head_log_sum_squares(of_rows, keep ? kept_logits(bin) : Tensor(), hidden, model.base.head,
                                      statistic(activations.head_lse, {bin.rows}),
                                      static_cast<float>(config.logit_softcap));
-        std::vector<float> rows(static_cast<std::size_t>(bin.rows));
-        std::vector<std::int32_t> place(static_cast<std::size_t>(bin.targets));
-        backend.download(rows.data(), of_rows);
-        backend.download(place.data(), bin.head.row);
-        log_sum_squares->resize(place.size());
-        std::ranges::transform(place, log_sum_squares->begin(),
-                               [&](std::int32_t row) { return rows[static_cast<std::size_t>(row)]; });
+        pending.of_rows = backend.begin_download(of_rows);
+        pending.row = backend.begin_download(bin.head.row);
     }
-    return result;
+    return pending;
 }
 
 std::vector<float> Transformer::Impl::logits_of(const ModelView& model, const Tensor& hidden) {

@@ -220,8 +220,7 @@ struct Transformer::Impl {
     /// Logits of as many rows as the backend thinks worth keeping; an empty tensor when there are none.
     Tensor kept_logits(const DeviceBin& bin);
 
-    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep,
-                               std::vector<float>* log_sum_squares);
+    PendingLogps begin_forward(const ModelView& model, DeviceBin& bin, bool keep, bool log_sum_squares);
 
     /// Logits of normed hidden states [rows, H], on the host.
     std::vector<float> logits_of(const ModelView& model, const Tensor& hidden);

@@ -75,9 +75,13 @@ void Transformer::expect_length(std::int64_t longest) { impl_->expect_length(lon
 
 std::shared_ptr<DeviceBin> Transformer::prepare(const BinView& bin) { return impl_->prepare(bin); }
 
-std::vector<float> Transformer::forward(const ModelView& model, DeviceBin& bin, bool keep,
-                                        std::vector<float>* log_sum_squares) {
-    return impl_->forward(model, bin, keep, log_sum_squares);
+PendingLogps Transformer::begin_forward(const ModelView& model, DeviceBin& bin, bool keep,
+                                        bool log_sum_squares) {
+    return impl_->begin_forward(model, bin, keep, log_sum_squares);
+}
+
+std::vector<float> Transformer::forward(const ModelView& model, DeviceBin& bin, bool keep) {
+    return begin_forward(model, bin, keep).logps();
 }
 
 void Transformer::backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,

@@ -13,6 +13,7 @@
 #include "model/model_view.h"
 #include "model/precision.h"
 #include "model/recompute.h"
+#include "model/transformer/pending_logps.h"
 #include "plan/plan.h"
 
 namespace wishbone {
@@ -42,14 +43,17 @@ class Transformer {
     /// rotate: one length for all bins, so that no sequence depends on its neighbours. Before the first bin.
     void expect_length(std::int64_t longest);
 
-    /// Uploads a bin. The view's arrays need not outlive the call.
+    /// Uploads a bin, and does not wait for the device. The view's arrays need not outlive the call. The bin may go as soon as all is
+    /// asked for that is to work on it.
     std::shared_ptr<DeviceBin> prepare(const BinView& bin);
 
-    /// Log-probability of each of the bin's targets, in the plan's order. With `keep`, activations stay for
-    /// one `backward` (they are overwritten by the next `forward` that keeps). `log_sum_squares`, when asked
-    /// for, gets log sum p(.)² of each target's row.
-    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep,
-                               std::vector<float>* log_sum_squares = nullptr);
+    /// Has the log-probability of each of the bin's targets computed, and `log_sum_squares` where asked for, and does not wait for
+    /// the device: other work may be asked for meanwhile, another forward pass too. With `keep`, activations stay for one `backward`
+    /// (they are overwritten by the next forward pass that keeps).
+    PendingLogps begin_forward(const ModelView& model, DeviceBin& bin, bool keep,
+                               bool log_sum_squares = false);
+    /// The log-probabilities of such a pass, waited for.
+    std::vector<float> forward(const ModelView& model, DeviceBin& bin, bool keep);
 
     /// Adds the gradient of sum(weight[r] · logp[r]) over the bin's targets to `gradients` (f32).
     /// Must follow a keeping `forward` of the same bin and model. A model with an adapter takes the gradient of the

@@ -1,9 +1,11 @@
 #include "train/reference/reference_pass.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
+#include "core/one_behind.h"
 #include "train/ranks/dealt_bins.h"
 #include "train/ranks/shared_logps.h"
 
@@ -17,6 +19,13 @@ std::size_t index(std::int64_t value) { return static_cast<std::size_t>(value); 
 struct NewSequences {
     std::int64_t bin;
     std::vector<std::int32_t> sequences;
+};
+
+/// The forward pass of one.
+struct Pass {
+    const NewSequences* of;
+    PendingLogps logps;
+    bool is_there() const { return logps.is_there(); }
 };
 
 std::vector<NewSequences> bins_with_new_keys(const Plan& plan, const PlanReference& reference) {
@@ -64,17 +73,22 @@ bool compute_reference(const Plan& plan, PlanReference& reference, const LengthW
             std::min(counts[chosen], counts[rejected]);
     }
     reference.logps.assign(reference.keys(), 0.0);
-    bool stopped = false;
-    for (std::size_t i = 0; i < own.size(); ++i) {
-        if ((stopped = stop())) break;
-        const BinView view = plan.bin(own[i]->bin);
-        const auto device = transformer.prepare(view);
-        add_reference(view, transformer.forward(model, *device, false), lengths, sequences);
-        for (const std::int32_t sequence : own[i]->sequences)
+    std::size_t done = 0;
+    OneBehind<Pass, std::function<void(const Pass&)>> passes([&](const Pass& pass) {
+        add_reference(plan.bin(pass.of->bin), pass.logps.logps(), lengths, sequences);
+        for (const std::int32_t sequence : pass.of->sequences)
             reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
-        progress(static_cast<std::int64_t>((i + 1) * bins.size() / own.size()),
+        ++done;
+        progress(static_cast<std::int64_t>(done * bins.size() / own.size()),
                  static_cast<std::int64_t>(bins.size()));
+    });
+    bool stopped = false;
+    for (const NewSequences* const one : own) {
+        if ((stopped = stop())) break;
+        const auto device = transformer.prepare(plan.bin(one->bin));
+        passes.add({one, transformer.begin_forward(model, *device, false)});
     }
+    passes.end();
     if (any_rank(ranks, stopped)) return false;
     // A key is known to the rank that computed it, and zero to the others.
     ranks.sum(reference.logps);

@@ -19,7 +19,7 @@ const CudaAttentionMask& own(const AttentionMask& mask, std::int64_t tokens, con
 
 }  // namespace
 
-std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStream_t stream,
+std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, const ArrayPlace& place,
                                                    std::span<const std::int32_t> visible_until,
                                                    std::span<const std::int32_t> position,
                                                    AttentionShape shape, AttentionPath path) {
@@ -34,7 +34,7 @@ std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStr
         throw bad_input(
             "Attention heads of size " + std::to_string(shape.head_dim) + " are not supported on CUDA",
             "model", "Head sizes 64, 96, 128 and 256 are; others run on the CPU backend.");
-    return std::make_unique<CudaAttentionMask>(device, stream, visible_until, position, shape, path);
+    return std::make_unique<CudaAttentionMask>(device, place, visible_until, position, shape, path);
 }
 
 std::size_t attention_backward_workspace(const AttentionMask& mask, std::int64_t tokens,

@@ -10,6 +10,7 @@
 
 #include "backend/backend.h"
 #include "backend/cuda/runtime/device.h"
+#include "backend/cuda/runtime/device_arrays.h"
 
 /// Prefix-masked attention: key k is visible to query q exactly when k <= q < visible_until[k].
 ///
@@ -23,11 +24,11 @@ namespace wishbone::cuda {
 /// compare the two).
 enum class AttentionPath { automatic, portable };
 
-/// Prepares one bin on the host and uploads what the kernels read in the order of `stream`, on which alone
-/// the mask may be used and must be destroyed. The arrays may go when the call returns. Throws
+/// Prepares one bin on the host and uploads what the kernels read to `place`, on whose stream alone the mask may be used; it must
+/// not outlive it. Does not wait for the device. The arrays may go when the call returns. Throws
 /// Error(bad_input) for heads that the kernels do not know, Error(internal) for a mask that breaks its rule,
 /// Error(out_of_memory).
-std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, cudaStream_t stream,
+std::unique_ptr<AttentionMask> make_attention_mask(const Device& device, const ArrayPlace& place,
                                                    std::span<const std::int32_t> visible_until,
                                                    std::span<const std::int32_t> position,
                                                    AttentionShape shape,

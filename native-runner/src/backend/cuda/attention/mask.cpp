@@ -17,12 +17,12 @@ const Work& made_once(std::unique_ptr<Work>& work, const Arguments&... arguments
 
 }  // namespace
 
-CudaAttentionMask::CudaAttentionMask(const Device& device, cudaStream_t stream,
+CudaAttentionMask::CudaAttentionMask(const Device& device, const ArrayPlace& place,
                                      std::span<const std::int32_t> visible_until,
                                      std::span<const std::int32_t> position, const AttentionShape& shape,
                                      AttentionPath path)
     : device_(device),
-      stream_(stream),
+      place_(place),
       shape_(shape),
       visible_until_(visible_until.begin(), visible_until.end()) {
     if (shape.window > 0) first_seen_ = first_seen_tokens(visible_until, position, shape.window);
@@ -47,13 +47,13 @@ bool CudaAttentionMask::made_for(std::int64_t tokens, const AttentionShape& shap
 }
 
 const mma::Work& CudaAttentionMask::mma() const {
-    return made_once(mma_, stream_, visible_until_, first_seen_, shape_);
+    return made_once(mma_, place_, visible_until_, first_seen_, shape_);
 }
 const sm90::forward::Work& CudaAttentionMask::sm90_forward() const {
-    return made_once(sm90_forward_, stream_, visible_until_, first_seen_, shape_);
+    return made_once(sm90_forward_, place_, visible_until_, first_seen_, shape_);
 }
 const sm90::backward::Work& CudaAttentionMask::sm90_backward() const {
-    return made_once(sm90_backward_, device_, stream_, visible_until_, first_seen_, shape_);
+    return made_once(sm90_backward_, device_, place_, visible_until_, first_seen_, shape_);
 }
 
 }  // namespace wishbone::cuda

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,9 +19,9 @@ namespace wishbone::cuda {
 /// device is busy while the host makes it.
 class CudaAttentionMask final : public AttentionMask {
   public:
-    CudaAttentionMask(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
-                      std::span<const std::int32_t> position, const AttentionShape& shape,
-                      AttentionPath path);
+    CudaAttentionMask(const Device& device, const ArrayPlace& place,
+                      std::span<const std::int32_t> visible_until, std::span<const std::int32_t> position,
+                      const AttentionShape& shape, AttentionPath path);
 
     bool made_for(std::int64_t tokens, const AttentionShape& shape) const;
 
@@ -36,7 +34,7 @@ class CudaAttentionMask final : public AttentionMask {
 
   private:
     Device device_;
-    cudaStream_t stream_;
+    ArrayPlace place_;
     AttentionShape shape_;
     std::vector<std::int32_t> visible_until_, first_seen_;
     bool uses_sm90_forward_ = false, uses_sm90_backward_ = false;

@@ -11,7 +11,7 @@ namespace wishbone::cuda {
 std::unique_ptr<AttentionMask> CudaBackend::prepare_mask(std::span<const std::int32_t> visible_until,
                                                          std::span<const std::int32_t> position,
                                                          AttentionShape shape) {
-    return make_attention_mask(device_, stream_.get(), visible_until, position, padded_heads(shape));
+    return make_attention_mask(device_, {memory_, staging_}, visible_until, position, padded_heads(shape));
 }
 
 void CudaBackend::attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,

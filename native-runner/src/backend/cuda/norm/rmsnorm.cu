@@ -14,6 +14,7 @@
 
 // A row is held in registers between the sum over it and its use, so it is read once. Threads hold
 // `Vectors` times 8 elements. Rows of other lengths (not a multiple of 8, or very long) are read twice.
+// The last rows come first: what wrote them last left those in L2, and what reads the result begins with the first ones.
 
 namespace wishbone::cuda {
 namespace {
@@ -43,7 +44,7 @@ __global__ void add_rmsnorm_kernel(bf16* sum, bf16* out, float* inv_rms, const b
                                    [[maybe_unused]] To to_fp8) {
     constexpr bool in_fp8 = std::is_same_v<To, Fp8Out>;
     __shared__ float parts[32];
-    const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+    const std::int64_t row = static_cast<std::int64_t>(gridDim.x - 1 - blockIdx.x) * blockDim.y + threadIdx.y;
     const std::int64_t offset = row * width;
     const int stride = static_cast<int>(blockDim.x) * N, first = static_cast<int>(threadIdx.x) * N;
     float value[Vectors][N];
@@ -152,9 +153,9 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
     for (int v = 0; v < Vectors; ++v)
         if (first + v * stride < width) packed_weight[v] = Packed<N>::load(weight + first + v * stride);
-    fetch(blockIdx.x);
+    fetch(rows - 1 - blockIdx.x);
     int turn = 0;
-    for (std::int64_t row = blockIdx.x; row < rows; row += gridDim.x, turn ^= 1) {
+    for (std::int64_t row = rows - 1 - blockIdx.x; row >= 0; row -= gridDim.x, turn ^= 1) {
         const std::int64_t place = row * width + first;
         const float r = next_r;
         Packed<N> packed_x[Vectors], packed_dy[Vectors], packed_dx[Vectors];
@@ -164,7 +165,7 @@ __global__ void __launch_bounds__(512)
             packed_dy[v] = next_dy[v];
             packed_dx[v] = next_dx[v];
         }
-        if (row + gridDim.x < rows) fetch(row + gridDim.x);
+        if (row >= gridDim.x) fetch(row - gridDim.x);
         float dot = 0;
 #pragma unroll
         for (int v = 0; v < Vectors; ++v)

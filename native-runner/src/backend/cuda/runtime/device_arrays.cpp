@@ -1,13 +1,6 @@
 #include "backend/cuda/runtime/device_arrays.h"
 
-#include "backend/cuda/runtime/check.h"
-
 namespace wishbone::cuda {
-
-DeviceArrays::~DeviceArrays() {
-    // Fails only when the process is on its way out and the driver is gone.
-    if (memory_ != nullptr) (void)cudaFreeAsync(memory_, stream_);
-}
 
 std::size_t DeviceArrays::reserve(std::size_t bytes) {
     constexpr std::size_t alignment = 256;
@@ -18,9 +11,8 @@ std::size_t DeviceArrays::reserve(std::size_t bytes) {
 
 void DeviceArrays::upload() {
     if (image_.empty()) return;
-    check(cudaMallocAsync(&memory_, image_.size(), stream_), "attention tile lists");
-    check(cudaMemcpyAsync(memory_, image_.data(), image_.size(), cudaMemcpyHostToDevice, stream_),
-          "upload of attention tile lists");
+    memory_ = take_buffer(place_.memory, image_.size());
+    place_.staging.upload(memory_.get(), image_.data(), image_.size());
     image_ = {};
 }
 

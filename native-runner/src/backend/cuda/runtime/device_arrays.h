@@ -1,20 +1,27 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "backend/cuda/runtime/device_memory.h"
+#include "backend/cuda/runtime/pinned_staging.h"
+
 namespace wishbone::cuda {
 
-/// Host arrays side by side in one allocation of a stream's memory: one call of the driver to get it, one to
-/// fill it. The memory is freed on the same stream. Arrays are 256-byte aligned.
+/// Where arrays of a stream lie, and how they get there. What is made of it must not outlive it.
+struct ArrayPlace {
+    std::shared_ptr<DeviceMemory> memory;
+    PinnedStaging& staging;
+};
+
+/// Host arrays side by side in one piece of a stream's memory. Nothing waits for the device: the arrays go there, and the piece is
+/// used again, in the order of the stream. Arrays are 256-byte aligned.
 class DeviceArrays {
   public:
-    explicit DeviceArrays(cudaStream_t stream) : stream_(stream) {}
-    ~DeviceArrays();
+    explicit DeviceArrays(ArrayPlace place) : place_(std::move(place)) {}
     DeviceArrays(const DeviceArrays&) = delete;
     DeviceArrays& operator=(const DeviceArrays&) = delete;
 
@@ -32,21 +39,18 @@ class DeviceArrays {
     /// The same for `bytes` of zeros.
     std::size_t reserve(std::size_t bytes);
 
-    /// Throws Error(out_of_memory). The host's image is dropped. CUDA stages copies from pageable memory, but
-    /// its documentation ("API synchronization behavior") does not promise for the asynchronous form that
-    /// this has happened when the call returns; a pinned block that outlives the copy would need no such
-    /// trust.
+    /// Throws Error(out_of_memory). The host's image is dropped.
     void upload();
 
     /// In device memory, once uploaded.
     template <typename T>
     T* at(std::size_t place) const {
-        return reinterpret_cast<T*>(static_cast<std::byte*>(memory_) + place);
+        return reinterpret_cast<T*>(static_cast<std::byte*>(memory_.get()) + place);
     }
 
   private:
-    cudaStream_t stream_;
-    void* memory_ = nullptr;
+    ArrayPlace place_;
+    Buffer memory_;
     std::vector<std::byte> image_;
 };
 

@@ -15,6 +15,13 @@ class Event {
     Event& operator=(const Event&) = delete;
 
     void record(cudaStream_t stream) { check(cudaEventRecord(event_, stream), "cudaEventRecord"); }
+    /// Whether what was recorded has happened.
+    bool has_happened() const {
+        const cudaError_t status = cudaEventQuery(event_);
+        if (status == cudaErrorNotReady) return false;
+        check(status, "cudaEventQuery");
+        return true;
+    }
     /// Until what was recorded has happened.
     void wait() { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
     /// Whatever the stream is asked for from now on waits for it.

@@ -2,9 +2,9 @@
 
 namespace wishbone::cuda::mma {
 
-Work::Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+Work::Work(const ArrayPlace& place, std::span<const std::int32_t> visible_until,
            std::span<const std::int32_t> first_seen, const AttentionShape& shape)
-    : shape_(shape), tokens_(static_cast<std::int32_t>(visible_until.size())), arrays_(stream) {
+    : shape_(shape), tokens_(static_cast<std::int32_t>(visible_until.size())), arrays_(place) {
     const TileSizes sizes = tile_sizes(shape.head_dim);
     const Tiles tiles =
         make_tiles(visible_until, static_cast<std::int32_t>(shape.query_heads / shape.kv_heads), sizes.rows,

@@ -11,13 +11,13 @@
 
 namespace wishbone::cuda::mma {
 
-/// The work of both passes over one bin, in device memory. Made once per bin; uploaded on `stream`, where the
+/// The work of both passes over one bin, in device memory. Made once per bin; uploaded to `place`, where the
 /// memory is also freed again.
 class Work {
   public:
     /// `first_seen` as in make_tiles. Throws Error(out_of_memory), and Error(internal) where `visible_until`
     /// is no mask.
-    Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+    Work(const ArrayPlace& place, std::span<const std::int32_t> visible_until,
          std::span<const std::int32_t> first_seen, const AttentionShape& shape);
 
     Attention arguments(const __nv_bfloat16* qkv, float scale) const;

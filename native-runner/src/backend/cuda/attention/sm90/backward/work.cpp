@@ -4,9 +4,9 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-Work::Work(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
+Work::Work(const Device& device, const ArrayPlace& place, std::span<const std::int32_t> visible_until,
            std::span<const std::int32_t> first_seen, AttentionShape shape)
-    : arrays_(stream), windowed_(!first_seen.empty()) {
+    : arrays_(place), windowed_(!first_seen.empty()) {
     const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
     const int rows = query_rows(shape.head_dim);
     const Tiles tiles = make_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads),

@@ -12,13 +12,13 @@
 
 namespace wishbone::cuda::sm90::backward {
 
-/// The work of the backward pass over one bin, in device memory. Made once per bin; uploaded on `stream`,
+/// The work of the backward pass over one bin, in device memory. Made once per bin; uploaded to `place`,
 /// where the memory is also freed again.
 class Work {
   public:
     /// `first_seen` as make_tiles has it. Throws Error(out_of_memory), and Error(internal) where `visible_until`
     /// is no mask.
-    Work(const Device& device, cudaStream_t stream, std::span<const std::int32_t> visible_until,
+    Work(const Device& device, const ArrayPlace& place, std::span<const std::int32_t> visible_until,
          std::span<const std::int32_t> first_seen, AttentionShape shape);
 
     std::int32_t query_tiles() const { return query_tiles_; }

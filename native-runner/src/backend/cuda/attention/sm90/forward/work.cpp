@@ -24,9 +24,9 @@ struct ShiftedCopies {
 
 }  // namespace
 
-Work::Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+Work::Work(const ArrayPlace& place, std::span<const std::int32_t> visible_until,
            std::span<const std::int32_t> first_seen, AttentionShape shape)
-    : arrays_(stream), windowed_(!first_seen.empty()) {
+    : arrays_(place), windowed_(!first_seen.empty()) {
     require(has_config(shape.head_dim), "prepare_mask");
     const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
     Tiles tiles;

@@ -11,14 +11,14 @@
 
 namespace wishbone::cuda::sm90::forward {
 
-/// The work of the forward pass over one bin, in device memory. Made once per bin; uploaded on `stream`,
+/// The work of the forward pass over one bin, in device memory. Made once per bin; uploaded to `place`,
 /// where the memory is also freed again. One call at a time may use it: it holds the counter of work handed
 /// out.
 class Work {
   public:
     /// `first_seen` as make_tiles has it. Throws Error(out_of_memory), and Error(internal) where `visible_until`
     /// is no mask.
-    Work(cudaStream_t stream, std::span<const std::int32_t> visible_until,
+    Work(const ArrayPlace& place, std::span<const std::int32_t> visible_until,
          std::span<const std::int32_t> first_seen, AttentionShape shape);
 
     std::int32_t query_tile() const { return query_tile_; }  ///< tokens
