@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/fp8.h"
+#include "backend/milestone.h"
 #include "backend/pending_download.h"
 #include "backend/streamed_piece.h"
 #include "core/findings.h"
@@ -299,6 +300,13 @@ class Backend {
     /// is updated; for f32 parameters `master` is empty. Moments are f32, or bf16 with stochastic rounding.
     virtual void adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
                        const AdamW& options) = 0;
+    /// The same behind all that was asked for before, and beside what is asked for from now on, of which nothing may read or write any
+    /// of these tensors until the milestone, the end of it, is awaited. Null where there is nothing to await.
+    virtual std::unique_ptr<Milestone> adamw_beside(Tensor parameters, Tensor master, Tensor grad, Tensor m,
+                                                    Tensor v, float grad_scale, const AdamW& options) {
+        adamw(parameters, master, grad, m, v, grad_scale, options);
+        return nullptr;
+    }
 
     /// Measured rate of a large matrix product in activation_dtype, FLOP/s, which the device keeps up: the ceiling speeds are
     /// compared with. A device that takes long over it measures once.

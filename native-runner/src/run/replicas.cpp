@@ -23,7 +23,7 @@ StepResult Replicas::step(const Plan& plan, std::int64_t step, double learning_r
     devices_.tell({Command::What::step, step, learning_rate});
     StepResult result;
     each([&](Replica& replica) {
-        StepResult own = replica.trainer().step(plan, step, learning_rate);
+        StepResult own = replica.trainer().step(plan, step, learning_rate, true);
         if (&replica == &first()) result = std::move(own);
     });
     return result;

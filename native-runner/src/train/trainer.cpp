@@ -31,6 +31,7 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
       ranks_(ranks),
       transformer_(transformer),
       policy_(policy),
+      offload_(offload.optimizer),
       options_(options),
       preference_(options.loss),
       warm_up_(sft_alone()),
@@ -53,6 +54,7 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
 }
 
 void Trainer::take_reference() {
+    update_.settle();
     if (reference_ && options_.reference_model.empty())
         copy_weights(backend_, reference_->parameters(), policy_);
     if (reference_adapter_) backend_.copy(reference_adapter_->flat(), policy_.adapter->flat());
@@ -61,6 +63,7 @@ void Trainer::take_reference() {
 bool Trainer::compute_reference(const Plan& plan, PlanReference& reference, Transformer& transformer,
                                 const ModelView& model, const BinProgress& progress,
                                 const StopRequested& stop) {
+    update_.settle();
     return wishbone::compute_reference(plan, reference, lengths_, transformer, model, progress, stop, ranks_);
 }
 
@@ -83,7 +86,7 @@ Trainer::BinPass Trainer::begin_pass(const Plan& plan, StepState& state, std::in
         pass.reference = transformer.begin_forward(model, own ? *own : device, false);
     }
     pass.policy =
-        transformer_.begin_forward(policy_.view(), device, keep, state.loss().options().use_weighting);
+        transformer_.begin_forward(policy_view(), device, keep, state.loss().options().use_weighting);
     return pass;
 }
 
@@ -132,13 +135,15 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
             finish_pass(plan, begin_pass(plan, state, b, *device, true));
             state.evaluate_bin(b);
         } else {
-            transformer_.begin_forward(policy_.view(), *device, true);
+            transformer_.begin_forward(policy_view(), *device, true);
         }
         state.target_weights(view, weight);
+        update_.settle();  // a bin without targets reads no layers
         gradients_.begin_bin(!view.target_row.empty());
         transformer_.backward(policy_.view(), gradients_.view(), *device, weight, gradients_.progress());
         gradients_.end_bin();
     }
+    update_.settle();
     if (const auto next = first_bin(plan, step + 1)) ahead_.prepare(plan.bin(*next));
     gradients_.finish();
     if (ranks_.size() > 1 && state.bins_are_independent()) {
@@ -196,10 +201,24 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
     return result;
 }
 
-StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_rate) {
+ModelView Trainer::policy_view() {
+    if (policy_.supply != nullptr) return policy_.view();
+    update_.begin_pass();
+    return {policy_.base, policy_.adapter, &update_};
+}
+
+bool Trainer::may_update_beside() const {
+    return ranks_.size() == 1 && policy_.adapter == nullptr && policy_.supply == nullptr && !offload_ &&
+           !options_.sync_ref_model;
+}
+
+StepResult Trainer::step(const Plan& plan, std::int64_t step, double learning_rate, bool beside) {
     StepResult result = loss_and_gradient(plan, step);
     before_update_();
-    optimizer_.update(gradients(), learning_rate, result.grad_norm, exposed_);
+    if (beside && may_update_beside())
+        update_.begin(optimizer_.update_beside(gradients(), learning_rate, result.grad_norm));
+    else
+        optimizer_.update(gradients(), learning_rate, result.grad_norm, exposed_);
     if (options_.sync_ref_model && updates() % options_.ref_model_sync_steps == 0) follow_policy();
     if (ranks_.size() > 1) {
         backend_.synchronize();

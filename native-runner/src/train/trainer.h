@@ -17,6 +17,7 @@
 #include "train/loss/sequence_logps.h"
 #include "train/optimizer/offload.h"
 #include "train/optimizer/optimizer.h"
+#include "train/optimizer/update_under_way.h"
 #include "train/options/training_options.h"
 #include "train/pair_metrics.h"
 #include "train/ranks/exposed_time.h"
@@ -106,7 +107,9 @@ class Trainer {
 
     /// One whole step. Throws Error(bad_input), the policy unchanged, when loss or gradient is not finite. A device by itself may
     /// still be at the update when the call returns.
-    StepResult step(const Plan& plan, std::int64_t step, double learning_rate);
+    /// `beside`: the update may go on beside the next step too. The trainer awaits it where it reads what it changes, or gives it away
+    /// (`policy`, `optimizer`, `gradients`); whoever has these already is not to use them before.
+    StepResult step(const Plan& plan, std::int64_t step, double learning_rate, bool beside = false);
     /// Loss and its gradient (in `gradients()`, from zero; where ranks share it out, a part of it) without an update.
     StepResult loss_and_gradient(const Plan& plan, std::int64_t step);
     /// The preference loss and its metrics over all pairs of a plan, each of its steps a batch of its own.
@@ -115,10 +118,22 @@ class Trainer {
                                        const StopRequested& stop);
 
     Backend& backend() { return backend_; }
-    const Policy& policy() const { return policy_; }
-    Optimizer& optimizer() { return optimizer_; }
-    NamedTensors& gradients() { return gradients_.sum(); }
-    GradientView gradient_view() { return gradients_.view(); }
+    const Policy& policy() {
+        update_.settle();
+        return policy_;
+    }
+    Optimizer& optimizer() {
+        update_.settle();
+        return optimizer_;
+    }
+    NamedTensors& gradients() {
+        update_.settle();
+        return gradients_.sum();
+    }
+    GradientView gradient_view() {
+        update_.settle();
+        return gradients_.view();
+    }
     /// Optimizer::updates.
     std::int64_t updates() const { return optimizer_.updates(); }
 
@@ -129,6 +144,10 @@ class Trainer {
                (policy_.adapter != nullptr && options_.reference == ReferenceMode::in_step);
     }
 
+    /// An update that may go on beside what follows.
+    bool may_update_beside() const;
+    /// What passes of the policy read.
+    ModelView policy_view();
     void compare_times(StepResult& result, double computing);
     StepState begin(const Plan& plan, std::int64_t step, const PreferenceLoss& loss,
                     const PlanReference& reference);
@@ -151,6 +170,7 @@ class Trainer {
     Communicator& ranks_;
     Transformer& transformer_;
     Policy policy_;
+    bool offload_;
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;
     LengthWeights lengths_;
@@ -162,7 +182,8 @@ class Trainer {
     PlanReference reference_logps_;
     std::function<void()> before_update_ = [] {};
     std::vector<SequenceState> sequences_;  ///< StepState's memory
-    BinAhead ahead_;                        ///< of the next step
+    UpdateUnderWay update_;
+    BinAhead ahead_;  ///< of the next step
 };
 
 }  // namespace wishbone

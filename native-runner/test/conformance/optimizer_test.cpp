@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <random>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "conformance/test_device.h"
 #include "core/error.h"
@@ -68,6 +71,45 @@ BACKEND_TEST("AdamW follows its double implementation for several steps") {
                 if (copied) CHECK(device.get(rounded) == device.rounded(device.get(exact)));
             }
         }
+}
+
+BACKEND_TEST("an update beside comes behind what was asked for before, and before what awaits it") {
+    const std::int64_t size = 3'000'003, parts = 3;
+    std::mt19937 random(15);
+    const Values p = reference::random_values(random, at(size)),
+                 grads = reference::random_values(random, at(size));
+    const auto run = [&](bool beside) {
+        TestDevice device(target);
+        Backend& backend = device.backend;
+        const Tensor exact = device.put_f32(p, {size}), rounded = device.poisoned({size}),
+                     m = device.put_f32(Values(at(size)), {size}),
+                     v = device.put_f32(Values(at(size)), {size}), g = device.put_f32(grads, {size}),
+                     copy = device.poisoned_f32({size});
+        for (std::int64_t step = 1; step <= 4; ++step) {
+            backend.scale(g, 0.75f);  // asked for before
+            std::vector<std::unique_ptr<Milestone>> reached;
+            for (std::int64_t part = 0; part < parts; ++part) {
+                const auto of = [&](const Tensor& all) {
+                    return all.slice(part * size / parts, (part + 1) * size / parts);
+                };
+                const AdamW options = {1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, step, part * size / parts};
+                const Tensor to = of(device.exact() ? exact : rounded),
+                             master = device.exact() ? Tensor() : of(exact);
+                if (beside)
+                    reached.push_back(backend.adamw_beside(to, master, of(g), of(m), of(v), 0.5f, options));
+                else
+                    backend.adamw(to, master, of(g), of(m), of(v), 0.5f, options);
+            }
+            for (const auto& milestone : reached)
+                if (milestone != nullptr) milestone->await();
+            backend.copy(copy, exact);
+            backend.copy(exact, copy);
+            backend.scale(g, 1.25f);  // what the update read
+        }
+        return std::tuple(device.get(exact), device.get(m), device.get(v),
+                          device.exact() ? Values() : device.get(rounded));
+    };
+    CHECK(run(true) == run(false));
 }
 
 BACKEND_TEST("an update of a range has the same bits wherever the range begins and ends") {

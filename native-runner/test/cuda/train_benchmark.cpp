@@ -275,7 +275,7 @@ class Stepper {
 
     void step(const Plan& plan, std::int64_t step) {
         if (trainer_)
-            trainer_->step(plan, step, learning_rate);
+            trainer_->step(plan, step, learning_rate, true);
         else
             gradient(plan, step);
     }

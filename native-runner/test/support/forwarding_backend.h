@@ -224,6 +224,14 @@ class ForwardingBackend : public Backend {
                const AdamW& options) override {
         around("optimizer", [&] { inner_->adamw(parameters, master, grad, m, v, grad_scale, options); });
     }
+    std::unique_ptr<Milestone> adamw_beside(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v,
+                                            float grad_scale, const AdamW& options) override {
+        std::unique_ptr<Milestone> milestone;
+        around("optimizer", [&] {
+            milestone = inner_->adamw_beside(parameters, master, grad, m, v, grad_scale, options);
+        });
+        return milestone;
+    }
     double measure_matmul_ceiling() override { return inner_->measure_matmul_ceiling(); }
     double measure_fp8_ceiling() override { return inner_->measure_fp8_ceiling(); }
     std::size_t peak_memory() const override { return inner_->peak_memory(); }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "model/plan_fits.h"
@@ -88,13 +90,46 @@ class SlowBackend final : public ForwardingBackend {
     };
 };
 
-struct SlowRun {
-    explicit SlowRun(const TrainingOptions& options)
+/// A backend whose updates beside do nothing until they are awaited: whoever does not await one reads what was there before.
+class LateBackend final : public ForwardingBackend {
+  public:
+    LateBackend() : ForwardingBackend(make_cpu_backend(1)) {}
+
+    std::size_t asked() const { return updates_.size(); }
+    std::size_t done() const { return done_; }
+
+    std::unique_ptr<Milestone> adamw_beside(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v,
+                                            float grad_scale, const AdamW& options) override {
+        updates_.push_back([=, this] { inner().adamw(parameters, master, grad, m, v, grad_scale, options); });
+        return std::make_unique<Late>(*this, updates_.size());
+    }
+
+  private:
+    class Late final : public Milestone {
+      public:
+        Late(LateBackend& backend, std::size_t count) : backend_(backend), count_(count) {}
+        void await() override {
+            for (; backend_.done_ < count_; ++backend_.done_) backend_.updates_[backend_.done_]();
+        }
+
+      private:
+        LateBackend& backend_;
+        std::size_t count_;
+    };
+
+    std::vector<std::function<void()>> updates_;
+    std::size_t done_ = 0;
+};
+
+/// A trainer on a backend of a test.
+template <class TestBackend>
+struct RunOn {
+    explicit RunOn(const TrainingOptions& options)
         : policy(backend, config, DType::f32),
           transformer(backend, config),
           trainer((load(), backend), transformer, Policy(policy), options) {}
 
-    SlowBackend backend;
+    TestBackend backend;
     Parameters policy;
     Transformer transformer;
     Trainer trainer;
@@ -471,7 +506,7 @@ TEST_CASE("the device has its next work before the host waits for the last") {
         return read_plan(make_plan(random_pairs(12, config.vocab_size, 3), step_pairs, 1, capacity,
                                    Packing::shared, config.vocab_size));
     };
-    SlowRun run(options);
+    RunOn<SlowBackend> run(options);
     const Plan plan = plan_with(400, 4);  // a bin a step
     REQUIRE(plan.bins() == plan.steps());
     REQUIRE(plan.steps() == 3);
@@ -490,6 +525,76 @@ TEST_CASE("the device has its next work before the host waits for the last") {
     REQUIRE(run.trainer.evaluate(plan, reference, never));
     CHECK(run.backend.calls ==
           "mask begin begin mask begin begin wait wait mask begin begin wait wait wait wait ");
+}
+
+TEST_CASE("an update beside the next step is awaited by whatever reads what it changes") {
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    options.parameter_groups = {{"*.mlp.*", 1e-4, 0.3}};
+    const Plan plan = read_plan(
+        make_plan(random_pairs(12, config.vocab_size, 3), 4, 2, 400, Packing::shared, config.vocab_size));
+    RunOn<LateBackend> late(options);
+    LoadedRun run(config, options);
+    const auto same = [&](const NamedTensors& of_late, const NamedTensors& of_run) {
+        return run.values(of_late) == run.values(of_run);
+    };
+    const auto step = [&](std::int64_t s) {
+        const StepResult a = late.trainer.step(plan, s, 3e-3, true), b = run.trainer.step(plan, s, 3e-3);
+        CHECK(a.mean.loss == b.mean.loss);
+        CHECK(a.grad_norm == b.grad_norm);
+    };
+    for (std::int64_t s = 0; s < 3; ++s) {
+        const std::size_t before = late.backend.asked();
+        step(s);
+        // It was asked for, all of the one before it was done, and nothing of itself.
+        CHECK(late.backend.asked() > before);
+        CHECK(late.backend.done() == before);
+    }
+    SUBCASE("weights and state") {
+        CHECK(same(late.trainer.policy().base, run.policy));
+        CHECK(late.backend.done() == late.backend.asked());
+        step(3);
+        CHECK(same(late.trainer.optimizer().first_moment(), run.trainer.optimizer().first_moment()));
+        CHECK(late.backend.done() == late.backend.asked());
+    }
+    SUBCASE("gradients") {
+        CHECK(same(late.trainer.gradients(), run.trainer.gradients()));
+        CHECK(late.backend.done() == late.backend.asked());
+    }
+    SUBCASE("an evaluation") {
+        PlanReference reference(plan, std::nullopt);
+        reference.logps.assign(reference.keys(), -3.0);
+        const auto a = late.trainer.evaluate(plan, reference, never),
+                   b = run.trainer.evaluate(plan, reference, never);
+        CHECK(a->all.mean().loss == b->all.mean().loss);
+        CHECK(late.backend.done() == late.backend.asked());
+    }
+    SUBCASE("a reference that is the policy") {
+        late.trainer.take_reference();
+        run.trainer.take_reference();
+        CHECK(
+            same(late.trainer.reference_model()->parameters(), run.trainer.reference_model()->parameters()));
+        CHECK(late.backend.done() == late.backend.asked());
+    }
+    SUBCASE("log-probabilities before later steps") {
+        CHECK(start_reference(late.trainer, plan).logps == start_reference(run.trainer, plan).logps);
+        CHECK(late.backend.done() == late.backend.asked());
+    }
+    // And it goes on as if nothing had been beside.
+    for (std::int64_t s = 4; s < plan.steps(); ++s) step(s);
+    CHECK(same(late.trainer.policy().base, run.policy));
+    CHECK(same(late.trainer.optimizer().second_moment(), run.trainer.optimizer().second_moment()));
+}
+
+TEST_CASE("a policy that the reference follows is updated in the step itself") {
+    const Plan plan = random_plan(Packing::shared);
+    TrainingOptions options = strong_options();
+    options.reference = ReferenceMode::in_step;
+    options.sync_ref_model = true;
+    options.ref_model_sync_steps = 1;
+    RunOn<LateBackend> follows(options);
+    follows.trainer.step(plan, 0, 1e-3, true);
+    CHECK(follows.backend.asked() == 0);
 }
 
 TEST_CASE("a bin that was prepared ahead is used only where it is the one that comes") {

@@ -14,7 +14,9 @@ CudaBackend::CudaBackend(const CudaOptions& options)
       matmul_(options.cublaslt, device_, memory_, stream_.get(), options.deterministic, options.findings) {}
 
 // Memory goes back to the driver only after the work that uses it.
-CudaBackend::~CudaBackend() { (void)cudaStreamSynchronize(stream_.get()); }
+CudaBackend::~CudaBackend() {
+    for (const Stream* stream : {&stream_, &beside_}) (void)cudaStreamSynchronize(stream->get());
+}
 
 Buffer CudaBackend::allocate(std::size_t bytes) { return take_buffer(memory_, bytes); }
 
@@ -52,7 +54,10 @@ void CudaBackend::zero(Tensor x) {
     if (x.size() > 0) check(cudaMemsetAsync(x.data, 0, x.bytes(), stream_.get()), "cudaMemsetAsync");
 }
 
-void CudaBackend::synchronize() { check(cudaStreamSynchronize(stream_.get()), "cudaStreamSynchronize"); }
+void CudaBackend::synchronize() {
+    for (const Stream* stream : {&stream_, &beside_})
+        check(cudaStreamSynchronize(stream->get()), "cudaStreamSynchronize");
+}
 
 void* CudaBackend::workspace(std::size_t bytes) {
     if (bytes > workspace_bytes_) {

@@ -10,6 +10,7 @@
 #include "backend/cuda/matmul/matmul.h"
 #include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
+#include "backend/cuda/runtime/event.h"
 #include "backend/cuda/runtime/piece_ring.h"
 #include "backend/cuda/runtime/pinned_downloads.h"
 #include "backend/cuda/runtime/pinned_staging.h"
@@ -34,6 +35,8 @@ class CudaBackend final : public Backend {
 
 #include "backend/overrides.inc"
     std::unique_ptr<PendingDownload> begin_download(Tensor from) override;
+    std::unique_ptr<Milestone> adamw_beside(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v,
+                                            float grad_scale, const AdamW& options) override;
     void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override;
     void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
                         AttentionShape shape) override;
@@ -70,8 +73,13 @@ class CudaBackend final : public Backend {
     /// so each asks once and shares out what it gets.
     void* workspace(std::size_t bytes);
 
+    /// AdamW on either stream.
+    void adamw_on(cudaStream_t stream, Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v,
+                  float grad_scale, const AdamW& options);
+
     Device device_;
-    Stream stream_;
+    Stream stream_, beside_{Turn::last};  ///< what goes on beside the first gets what that leaves
+    Event asked_;
     std::shared_ptr<DeviceMemory> memory_;
     PinnedStaging staging_;
     PinnedDownloads downloads_;

@@ -70,7 +70,7 @@ class PeerCopies {
     std::unique_ptr<float, Free> memory_;
     /// Parts are fetched for a sum while those of the one before are added, and collected beside both. Sums are short, and others wait
     /// for them.
-    cuda::Stream fetches_{true}, sums_{true}, collects_{true};
+    cuda::Stream fetches_{cuda::Turn::first}, sums_{cuda::Turn::first}, collects_{cuda::Turn::first};
     std::array<Slot, 2> slots_;
     std::size_t next_slot_ = 0;
     Offer own_;

@@ -131,28 +131,51 @@ void Optimizer::read_master(const std::function<void(std::int64_t, Tensor)>& rea
 }
 
 /// `state`: of this part.
-void Optimizer::update(const Stretch& part, const Tensor& gradient, std::span<const Tensor> state,
-                       double learning_rate, double scale) {
+template <typename Update>
+void Optimizer::for_each_group(const Stretch& part, const Tensor& gradient, std::span<const Tensor> state,
+                               double learning_rate, double scale, const Update& adamw) {
     for (const OptimizerGroup& group : groups_) {
         const std::int64_t begin = std::max(group.begin, part.begin) - part.begin,
                            end = std::min(group.end, part.end) - part.begin;
         if (begin >= end) continue;
-        const AdamW adamw = {static_cast<float>(learning_rate * group.learning_rate_factor),
-                             static_cast<float>(beta1_),
-                             static_cast<float>(beta2_),
-                             static_cast<float>(epsilon_),
-                             static_cast<float>(group.weight_decay),
-                             updates_,
-                             part.number + begin};
+        const AdamW options = {static_cast<float>(learning_rate * group.learning_rate_factor),
+                               static_cast<float>(beta1_),
+                               static_cast<float>(beta2_),
+                               static_cast<float>(epsilon_),
+                               static_cast<float>(group.weight_decay),
+                               updates_,
+                               part.number + begin};
         const auto of = [&](const Tensor& tensor) { return tensor.slice(begin, end); };
-        backend_.adamw(of(own_of(trained_, part)), master_ ? of(state[2]) : Tensor(), of(gradient),
-                       of(state[0]), of(state[1]), static_cast<float>(scale), adamw);
+        adamw(of(own_of(trained_, part)), master_ ? of(state[2]) : Tensor(), of(gradient), of(state[0]),
+              of(state[1]), static_cast<float>(scale), options);
     }
+}
+
+double Optimizer::scale_of(double grad_norm) const {
+    return max_grad_norm_ > 0 ? std::min(1.0, max_grad_norm_ / (grad_norm + clip_epsilon)) : 1;
+}
+
+std::vector<std::unique_ptr<Milestone>> Optimizer::update_beside(const NamedTensors& gradients,
+                                                                 double learning_rate, double grad_norm) {
+    require(!is_sharded() && !offload_.optimizer, "update beside");
+    const double scale = scale_of(grad_norm);
+    ++updates_;
+    std::vector<std::unique_ptr<Milestone>> reached(trained_.buckets().size());
+    for (std::size_t i = 0; i < reached.size(); ++i) {
+        const Bucket& bucket = trained_.buckets()[i];
+        const Stretch part = {bucket.begin, bucket.end, bucket.begin, i};
+        std::vector<Tensor> own;
+        for (const NamedTensors* one : state()) own.push_back(own_of(*one, part));
+        // What is asked for beside is done in order.
+        for_each_group(part, own_of(gradients, part), own, learning_rate, scale,
+                       [&](auto&&... arguments) { reached[i] = backend_.adamw_beside(arguments...); });
+    }
+    return reached;
 }
 
 void Optimizer::update(const NamedTensors& gradients, double learning_rate, double grad_norm,
                        ExposedTime& exposed) {
-    const double scale = max_grad_norm_ > 0 ? std::min(1.0, max_grad_norm_ / (grad_norm + clip_epsilon)) : 1;
+    const double scale = scale_of(grad_norm);
     ++updates_;
     // One bucket is gathered while the next is updated.
     const bool gathers = is_sharded() && !trained_.is_shard();
@@ -160,7 +183,8 @@ void Optimizer::update(const NamedTensors& gradients, double learning_rate, doub
     for_each_part(
         state(), true, true,
         [&](const Stretch& part, std::span<const Tensor> tensors) {
-            update(part, own_of(gradients, part), tensors, learning_rate, scale);
+            for_each_group(part, own_of(gradients, part), tensors, learning_rate, scale,
+                           [&](auto&&... arguments) { backend_.adamw(arguments...); });
         },
         [&](const Stretch& whole) {
             if (!gathers) return;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -41,6 +42,11 @@ class Optimizer {
     /// `exposed` gets the time that it takes to gather the weights.
     void update(const NamedTensors& gradients, double learning_rate, double grad_norm, ExposedTime& exposed);
 
+    /// The same of what one device has by itself and in its own memory, beside what the backend is asked for from now on: for each bucket
+    /// of what is trained the milestone before which nothing may read its weights, state or gradient. Null where there is nothing to await.
+    std::vector<std::unique_ptr<Milestone>> update_beside(const NamedTensors& gradients, double learning_rate,
+                                                          double grad_norm);
+
     /// The trained weights in f32: the master copy, which may be a shard and may be offloaded, or the weights themselves where they
     /// are f32. Call `master_changed` after writing to them.
     NamedTensors& master() { return master_ ? *master_ : trained_; }
@@ -77,8 +83,12 @@ class Optimizer {
     std::int64_t part_elements() const;
     std::vector<NamedTensors*> state();
     void copy_to_master();
-    void update(const Stretch& part, const Tensor& gradient, std::span<const Tensor> state,
-                double learning_rate, double scale);
+    /// What the gradient is multiplied by so that its norm is no larger than asked for.
+    double scale_of(double grad_norm) const;
+    /// Calls `adamw` with the arguments of Backend::adamw for every range of a part that has settings of its own.
+    template <typename Update>
+    void for_each_group(const Stretch& part, const Tensor& gradient, std::span<const Tensor> state,
+                        double learning_rate, double scale, const Update& adamw);
 
     Backend& backend_;
     Communicator& ranks_;

@@ -1,3 +1,4 @@
+#include <memory>
 #include <type_traits>
 
 #include "backend/adamw_factors.h"
@@ -91,10 +92,21 @@ __global__ void __launch_bounds__(block_threads)
     }
 }
 
+/// A point of one stream, awaited by another.
+class Reached final : public Milestone {
+  public:
+    Reached(cudaStream_t of, cudaStream_t awaiting) : awaiting_(awaiting) { reached_.record(of); }
+    void await() override { reached_.hold(awaiting_); }
+
+  private:
+    cudaStream_t awaiting_;
+    Event reached_;
+};
+
 }  // namespace
 
-void CudaBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
-                        const AdamW& options) {
+void CudaBackend::adamw_on(cudaStream_t stream, Tensor parameters, Tensor master, Tensor grad, Tensor m,
+                           Tensor v, float grad_scale, const AdamW& options) {
     const std::int64_t size = parameters.size();
     const bool copied = parameters.dtype == DType::bf16;
     require((copied ? master.dtype == DType::f32 && master.size() == size
@@ -112,15 +124,16 @@ void CudaBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m,
         auto* gradient = grad.as<float>();
         const std::int64_t whole = vectorised(N * 2, {p, exact, gradient, first, second}) ? size / N * N : 0;
         if (whole > 0)
-            adamw_kernel<N, P, M><<<static_cast<unsigned>(divide_up(whole, block_threads * N)), block_threads,
-                                    0, stream_.get()>>>(p, exact, gradient, first, second, whole, factors);
+            adamw_kernel<N, P, M>
+                <<<static_cast<unsigned>(divide_up(whole, block_threads * N)), block_threads, 0, stream>>>(
+                    p, exact, gradient, first, second, whole, factors);
         if (whole < size) {
             Factors rest = factors;
             rest.first_element += whole;
             adamw_kernel<1, P, M>
-                <<<static_cast<unsigned>(divide_up(size - whole, block_threads)), block_threads, 0,
-                   stream_.get()>>>(p + whole, exact == nullptr ? nullptr : exact + whole, gradient + whole,
-                                    first + whole, second + whole, size - whole, rest);
+                <<<static_cast<unsigned>(divide_up(size - whole, block_threads)), block_threads, 0, stream>>>(
+                    p + whole, exact == nullptr ? nullptr : exact + whole, gradient + whole, first + whole,
+                    second + whole, size - whole, rest);
         }
         check_launch("adamw");
     };
@@ -134,6 +147,19 @@ void CudaBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m,
         with_moments(parameters.as<bf16>());
     else
         with_moments(parameters.as<float>());
+}
+
+void CudaBackend::adamw(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v, float grad_scale,
+                        const AdamW& options) {
+    adamw_on(stream_.get(), parameters, master, grad, m, v, grad_scale, options);
+}
+
+std::unique_ptr<Milestone> CudaBackend::adamw_beside(Tensor parameters, Tensor master, Tensor grad, Tensor m,
+                                                     Tensor v, float grad_scale, const AdamW& options) {
+    asked_.record(stream_.get());
+    asked_.hold(beside_.get());
+    adamw_on(beside_.get(), parameters, master, grad, m, v, grad_scale, options);
+    return std::make_unique<Reached>(beside_.get(), stream_.get());
 }
 
 }  // namespace wishbone::cuda

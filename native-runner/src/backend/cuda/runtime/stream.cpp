@@ -1,13 +1,18 @@
 #include "backend/cuda/runtime/stream.h"
 
+#include <algorithm>
+
 #include "backend/cuda/runtime/check.h"
 
 namespace wishbone::cuda {
 
-Stream::Stream(bool first) {
+Stream::Stream(Turn turn) {
     int least = 0, greatest = 0;
-    if (first) check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
-    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, greatest), "cudaStreamCreate");
+    check(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+    const int priority = turn == Turn::last    ? least
+                         : turn == Turn::usual ? std::max(least - 1, greatest)
+                                               : greatest;
+    check(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, priority), "cudaStreamCreate");
 }
 Stream::~Stream() {
     if (stream_ != nullptr) (void)cudaStreamDestroy(stream_);

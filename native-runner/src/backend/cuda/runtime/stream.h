@@ -4,11 +4,13 @@
 
 namespace wishbone::cuda {
 
+/// Whose work goes first where that of several streams waits for multiprocessors.
+enum class Turn { first, usual, last };
+
 /// A CUDA stream of its own; what other streams do never waits for it.
 class Stream {
   public:
-    /// `first`: where both wait for multiprocessors, its work goes before that of other streams.
-    explicit Stream(bool first = false);
+    explicit Stream(Turn turn = Turn::usual);
     ~Stream();
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
