@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { datasetName, isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
+import type { FilterProblem } from '../../core/run-table/index.js';
 import { plural } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
@@ -15,7 +16,7 @@ import { sweepItem, TRIAL_ICONS, trialState, waitingItem } from './sweep-items.j
 import { trialDescription } from '../sweeps/sweep-text.js';
 import { askForFilter } from './filter-input.js';
 import { type KeptNodes, keepNodes } from './kept-nodes.js';
-import { matchesFilter, parseFilter, type RunSort, sortedListings, SORTS } from './run-filter.js';
+import { filteredRuns, filterProblemText, type RunSort, sortedListings, SORTS } from './run-filter.js';
 import { tooltipTable } from './tooltip.js';
 
 /** How often a run that goes is drawn anew at most. */
@@ -156,10 +157,11 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   }
 
   /** Says what is left out and in which order the rest is. */
-  #tell(shown: number, all: number): void {
+  #tell(shown: number, all: number, problem: FilterProblem | undefined): void {
     const filter = this.#filter.trim();
     void vscode.commands.executeCommand('setContext', FILTERED_CONTEXT, filter !== '' && all > 0);
-    this.tree.message = filter === '' || shown === 0 ? '' : `${shown} of ${plural(all, 'run')} · ${filter}`;
+    const some = filter === '' || shown === 0 ? '' : `${shown} of ${plural(all, 'run')} · ${filter}`;
+    this.tree.message = problem === undefined ? some : filterProblemText(problem);
     this.tree.description = this.#sort === 'newest' ? '' : SORTS[this.#sort].toLowerCase();
   }
 
@@ -215,12 +217,9 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   async #made(): Promise<RunsViewNode[]> {
     const groups = new Map<string, RunNode[]>();
     const all = await this.catalog.all();
-    const filter = parseFilter(this.#filter);
-    const listings = sortedListings(
-      all.filter((listing) => matchesFilter(listing, filter)),
-      this.#sort,
-    );
-    this.#tell(listings.length, all.length);
+    const { shown, problem } = filteredRuns(all, this.#filter);
+    const listings = sortedListings(shown, this.#sort);
+    this.#tell(listings.length, all.length, problem);
     const sweeps = this.#sweepNodes(await this.known(), listings);
     const trials = sweeps.flatMap(({ runs }) => runs);
     const inSweeps = new Set(trials.map(({ folder }) => folder));
