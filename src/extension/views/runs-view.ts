@@ -85,6 +85,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   readonly #nodes = new Map<string, RunNode | TrialNode>();
   readonly #stale = new Set<RunNode | TrialNode>();
   #redraw: NodeJS.Timeout | undefined;
+  #selected: readonly RunsViewNode[] = [];
   readonly tree: vscode.TreeView<RunsViewNode>;
   readonly onDidChangeTreeData = this.#changed.event;
   #filter: string;
@@ -107,6 +108,8 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     this.#disposables.push(
       this.tree,
       catalog.onDidChange((listing) => this.#onChange(listing)),
+      // The tree itself has none while it is drawn anew.
+      this.tree.onDidChangeSelection(({ selection }) => (this.#selected = selection)),
       // Whatever was missed meanwhile: on some file systems nobody tells of changes.
       this.tree.onDidChangeVisibility(({ visible }) => {
         if (visible) void catalog.refresh();
@@ -115,6 +118,11 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       sweeps.onDidChange(() => this.#update()),
     );
     sweeps.follow(this.tree.visible);
+  }
+
+  /** What is selected, in its order; also while the tree is drawn anew. */
+  get selected(): readonly RunsViewNode[] {
+    return this.#selected;
   }
 
   dispose(): void {
@@ -161,7 +169,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     const filter = this.#filter.trim();
     void vscode.commands.executeCommand('setContext', FILTERED_CONTEXT, filter !== '' && all > 0);
     const some = filter === '' || shown === 0 ? '' : `${shown} of ${plural(all, 'run')} · ${filter}`;
-    this.tree.message = problem === undefined ? some : filterProblemText(problem);
+    this.tree.message = [some, problem === undefined ? '' : filterProblemText(problem)].filter((text) => text !== '').join(' · ');
     this.tree.description = this.#sort === 'newest' ? '' : SORTS[this.#sort].toLowerCase();
   }
 
