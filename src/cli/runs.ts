@@ -4,7 +4,9 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { nearestName } from '../core/nearest-name.js';
 import { listRuns, rowOf, RUNS_FOLDER, type RunListing, type RunState } from '../core/run/index.js';
 import {
+  checkFilter,
   columnsOf,
+  type FilterProblem,
   findColumn,
   matches,
   parseFilter,
@@ -58,7 +60,11 @@ async function runsCommand(options: Options): Promise<void> {
   const all = await listRuns(options.runs);
   const { state, tag, dataset, filter } = options;
   const isFiltered = [state, tag, dataset, filter].some((each) => each !== undefined);
+  const rows = all.map(rowOf);
+  // Of all: one run that is left has nothing to differ from.
+  const columns = columnsOf(rows);
   const wanted = parseFilter(filter ?? '');
+  requireMeaning(checkFilter(wanted, rows).problem, columns.all);
   const found = all.filter(
     (run) =>
       matches(rowOf(run), wanted) &&
@@ -68,10 +74,6 @@ async function runsCommand(options: Options): Promise<void> {
           (tag === undefined || run.tags.includes(tag.replace(/^#/, ''))) &&
           (dataset === undefined || datasetText(run).includes(dataset))),
   );
-  // Of all: one run that is left has nothing to differ from.
-  const columns = columnsOf(all.map(rowOf));
-  // A term may be a part of a name that looks like a condition; where nothing has such a name, it was meant as one.
-  if (all.length > 0 && found.length === 0) wanted.conditions.forEach(({ name }) => void columnNamed(name, columns.all));
   const listings = options.sort === undefined ? found : inOrder(found, columns.all, options.sort);
   const runs = listings.filter((run): run is Listed => run.problem === undefined);
   const broken = listings.flatMap(({ folder, problem }) => (problem === undefined ? [] : [{ folder, problem }]));
@@ -100,6 +102,15 @@ async function runsCommand(options: Options): Promise<void> {
     console.log(table(['run', 'state', 'steps', 'loss', 'margin', 'accuracy', 'of', 'created', 'tags', 'dataset'], runs.map(cells)));
   }
   for (const { folder, problem } of broken) console.log(`${path.basename(folder)}: ${problem.what}`);
+}
+
+/** @throws WishboneError for a term that can mean nothing of any run */
+function requireMeaning(problem: FilterProblem | undefined, columns: readonly TableColumn[]): void {
+  if (problem === undefined) return;
+  const { column, term, what, advice } = problem;
+  // One that is much like it is named.
+  if (column !== undefined) columnNamed(column, columns);
+  throw new WishboneError(what, `--filter, "${term}"`, advice, ExitCode.usage);
 }
 
 /** @throws WishboneError when there is no such column */

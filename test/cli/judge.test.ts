@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
@@ -11,6 +11,7 @@ import { JUDGE_DEFAULTS, type JudgePlan, type JudgeReport, type JudgeRequest } f
 import { DEFAULT_RUNNER } from '../../src/core/options/index.js';
 import { EVAL_PLAN_FILE } from '../../src/core/run/folder.js';
 import { ask, taskProcess } from '../../src/core/tasks/index.js';
+import type { Progress } from '../../src/core/work/progress.js';
 import { type Question, type StandInJudge, standInJudge } from '../support/stand-in-judge.js';
 import { assertOneError } from './one-error.js';
 import { cli, briefData, exampleModel, type Outcome, repository, runner, temporaryFolder, wishbone as plainly } from './support.js';
@@ -215,6 +216,85 @@ test('what is looked at first has its prompts prepared once, and is judged by th
   await judged(env, other, ...FEW, '--dataset', briefData(), '--rule', 'shorter');
   const files = (await readFile(started, 'utf8')).trim().split('\n');
   assert.equal(files.filter((file) => file.endsWith('/judge.js')).length, 1, files.join());
+});
+
+/** A runner that writes down what it is called with. With `lines`, so many are all that it says, and it never ends. */
+async function watchedRunner(folder: string, lines?: number): Promise<{ program: string; calls: () => Promise<string[]> }> {
+  const [program, log] = [path.join(folder, `runner-${lines ?? 'whole'}`), path.join(folder, `calls-${lines ?? 'whole'}`)];
+  const goOn = lines === undefined ? `exec '${runner}' "$@"` : `'${runner}' "$@" | head -n ${lines}\nexec sleep 600`;
+  await writeFile(program, `#!/bin/sh\necho "$@" >> '${log}'\n${goOn}\n`, { mode: 0o755 });
+  await writeFile(log, '');
+  return { program, calls: async () => (await readFile(log, 'utf8')).split('\n').filter((line) => line !== '') };
+}
+
+test('an adapter and the model below it complete their prompts in one process, each as it does alone', async (t) => {
+  const folder = await temporaryFolder(t);
+  const adapter = await train('adapter', '--eval-fraction', '0.3', '--eval-steps', '8', '--max-steps', '6', '--use-peft', '--lora-r', '4');
+  const judging = taskProcess('judge', path.join(repository, 'dist/workers/judge.js'));
+  t.after(() => judging.end());
+  const [whole, cut] = [await watchedRunner(folder), await watchedRunner(folder, 3)];
+  const request: JudgeRequest = {
+    folder: adapter,
+    against: 'reference',
+    count: 6,
+    sampling: { ...JUDGE_DEFAULTS.sampling, max_new_tokens: 12 },
+    judge: { kind: 'rule', rule: 'shorter' },
+    ask: JUDGE_DEFAULTS.ask,
+    runner: DEFAULT_RUNNER,
+    program: whole.program,
+  };
+  const textsOf = ({ verdicts }: JudgeReport) => verdicts.map(({ texts }) => texts);
+  const forget = (): Promise<void> => rm(path.join(adapter, 'judge'), { recursive: true });
+  const progress: number[] = [];
+  const onProgress = ({ phase, done, total }: Progress): void => {
+    assert.deepEqual([phase, total], ['completions', 12]);
+    progress.push(done);
+  };
+  const together = await ask(judging, 'judge', request, { onProgress });
+  assert.match((await whole.calls()).join('\n'), /^sample \S+ \S+ --adapter \S+[^\n]*$/, 'the weights are loaded once');
+  assert.deepEqual(progress, [0, ...Array(13).keys()], 'each completion is told of');
+  assert.ok(
+    textsOf(together).some(([first, second]) => first !== second),
+    'training changed something',
+  );
+
+  // The same model in another place is another one for all anybody knows.
+  const copy = path.join(folder, 'copy');
+  await cp(exampleModel, copy, { recursive: true });
+  await forget();
+  const apart = await ask(judging, 'judge', { ...request, against: { folder: copy } }, {});
+  assert.equal((await whole.calls()).length, 3);
+  assert.deepEqual(textsOf(together), textsOf(apart));
+
+  // What was stopped goes on from where it was, though the sides lack different texts then.
+  await forget();
+  const stop = new AbortController();
+  const stopped = ask(
+    judging,
+    'judge',
+    { ...request, program: cut.program },
+    { signal: stop.signal, onProgress: ({ done }) => done === 3 && stop.abort(new Error('enough')) },
+  );
+  await assert.rejects(stopped, /enough/);
+  const goneOn: number[] = [];
+  const resumed = await ask(judging, 'judge', request, { onProgress: ({ done }) => goneOn.push(done) });
+  assert.deepEqual(textsOf(resumed), textsOf(together));
+  assert.deepEqual(goneOn.slice(0, 3), [0, 3, 4]);
+  const [, , , both, rest, ...more] = await whole.calls();
+  assert.deepEqual([both?.includes('--adapter'), rest?.includes('--adapter'), more], [true, false, []]);
+
+  // The adapter may be the other side's.
+  const above = await train('above', '--model', path.join(run, 'export'), '--max-steps', '2', '--use-peft', '--lora-r', '4');
+  const sampling = { ...request.sampling, max_new_tokens: 11 };
+  const turned = await ask(judging, 'judge', { ...request, folder: run, against: { folder: above }, sampling }, {});
+  assert.equal((await whole.calls()).length, 6);
+  await rm(turned.file);
+  const alone = await ask(judging, 'judge', { ...request, folder: run, against: 'rejected', sampling }, {});
+  assert.equal((await whole.calls()).length, 7);
+  assert.deepEqual(
+    textsOf(turned).map(([first]) => first),
+    textsOf(alone).map(([first]) => first),
+  );
 });
 
 test('Ctrl-C leaves what is there, and the rest is all that is asked for', async (t) => {

@@ -108,7 +108,17 @@ test('a name that means no run, or several, says so', async (t) => {
   const strange = await wishbone('runs', '--runs', runs, '--filter', 'bta>0.01');
   assert.equal(strange.code, 2);
   assertOneError(strange.stderr, [/there is no column "bta"/, /did you mean "beta"/]);
-  assert.match((await wishbone('runs', '--runs', runs, '--filter', 'beta>99')).stdout, /none of the 2 runs/);
+  for (const [filter, says, advice] of [
+    ['beta>>3', /">>" is no comparison/, /write >, or put text in quotes/],
+    ['twin beta>abc', /"abc" is no number, and beta is one/, /write a number behind beta>/],
+    ['#', /nothing stands behind "#"/, /write a value/],
+  ] as const) {
+    const { code, stderr } = await wishbone('runs', '--runs', runs, '--filter', filter);
+    assert.equal(code, 2, filter);
+    assertOneError(stderr, [says, /--filter/, advice]);
+  }
+  for (const filter of ['beta>99', '"beta>>3"'])
+    assert.match((await wishbone('runs', '--runs', runs, '--filter', filter)).stdout, /none of the 2 runs/);
   assertOneError((await wishbone('stop', 'twin-a', '--runs', runs)).stderr, [/this run is not running.*finished/]);
   assertOneError((await wishbone('compare', 'twin-a', '--runs', runs)).stderr, [/a single run cannot be compared/]);
 });

@@ -131,6 +131,27 @@ step('what is typed in the table filters it, by options too', async () => {
   await until('six are left', async () => (await status()) === `6 of ${RUNS} runs`);
 });
 
+step('a filter that means nothing says why, and the runs stay as they were', async () => {
+  const frame = await page();
+  const problem = frame.locator('.filter-problem');
+  const field = frame.locator('.toolbar vscode-text-field');
+  assert.equal(await problem.isVisible(), false);
+  await (await filterField()).fill('#tenth beta>>0.2');
+  await problem.waitFor();
+  assert.equal(await problem.innerText(), '">>" is no comparison: write >, or put text in quotes.');
+  assert.equal(await field.getAttribute('aria-invalid'), 'true');
+  assert.equal(await status(), `6 of ${RUNS} runs`);
+  await inEveryTheme(session, 'runs-table-filter-problem', page);
+  await (await filterField()).fill('#tenth beta>much');
+  await until('it says what is wrong now', async () => (await problem.innerText()).startsWith('"much" is no number, and beta is one'));
+  await (await filterField()).fill('#tenth "beta>>0.2"');
+  await until('in quotes it is text, which no run has', async () => (await status()) === `0 of ${RUNS} runs`);
+  assert.equal(await problem.isVisible(), false);
+  assert.equal(await field.getAttribute('aria-invalid'), null);
+  await (await filterField()).fill('#tenth');
+  await until('six are left', async () => (await status()) === `6 of ${RUNS} runs`);
+});
+
 step('runs are chosen by keys and tagged together', async () => {
   await (await filterField()).press('ArrowDown');
   await workbench.page.keyboard.press('Home');

@@ -1,7 +1,9 @@
 import {
   type CellValue,
+  checkFilter,
   chosenColumns,
   columnsOf,
+  type FilterProblem,
   groupedRows,
   matches,
   parseFilter,
@@ -24,6 +26,7 @@ export class TableModel {
   #columns: RunColumns = columnsOf([]);
   #lines: readonly Line[] = [];
   #shown: readonly RunRow[] = [];
+  #problem: FilterProblem | undefined;
   readonly #selected = new Set<string>();
   readonly #closed = new Set<CellValue | undefined>();
   /** Where the keys are: a line. */
@@ -55,6 +58,11 @@ export class TableModel {
   /** Runs that the filter lets through, in their order, each once. */
   get shown(): readonly RunRow[] {
     return this.#shown;
+  }
+
+  /** Why a term of the filter counts for nothing. */
+  get problem(): FilterProblem | undefined {
+    return this.#problem;
   }
 
   get active(): number {
@@ -173,10 +181,12 @@ export class TableModel {
 
   #arrange(): void {
     const where = this.activeRow?.folder;
-    const filter = parseFilter(this.#view.filter);
-    const { group, sort } = this.#view;
+    const rows = [...this.#rows.values()];
+    const { group, sort, filter } = this.#view;
+    const { sound, problem } = checkFilter(parseFilter(filter), rows);
+    this.#problem = problem;
     this.#shown = sortedRows(
-      [...this.#rows.values()].filter((row) => matches(row, filter)),
+      rows.filter((row) => matches(row, sound)),
       sort ?? undefined,
     );
     const line = (row: RunRow): Line => ({ kind: 'run', row });

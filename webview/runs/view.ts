@@ -1,5 +1,5 @@
 import { isPinned } from '../../src/core/run-table/index.js';
-import { formatCount, plural } from '../../src/format.js';
+import { formatCount, plural, sentence } from '../../src/format.js';
 import type { RunsAction, RunsHostMessage, RunsPageMessage, RunsPageState } from '../../src/protocol/runs.js';
 import { createButton, createDropdown, createTextField, rename, setDisabled, type ValueControl } from '../ui/controls.js';
 import { element, setText } from '../ui/dom.js';
@@ -14,6 +14,8 @@ import { NotesPane } from './notes.js';
 const NO_GROUP = '-';
 /** What runs are most often grouped by, before anything else there is. */
 const FIRST_GROUPS = ['dataset', 'model', 'tags', 'state'];
+/** A term that is being typed is not called wrong before somebody rests. */
+const TYPING_MILLISECONDS = 400;
 const NOT_GROUPED = new Set(['name', 'id', 'loss', 'accuracy', 'margin', 'best', 'best_step', 'step', 'created', 'notes', 'problem']);
 
 /** All runs of the workspace: filter, columns, groups, and what can be done with those that are chosen. */
@@ -23,6 +25,8 @@ export class RunsView implements PageView<RunsHostMessage> {
   readonly #chooser: ColumnChooser;
   readonly #notes: NotesPane;
   readonly #filter: ValueControl;
+  readonly #problem = element('p', { class: 'filter-problem', role: 'alert', hidden: '' });
+  #typing: ReturnType<typeof setTimeout> | undefined;
   readonly #group = element('div', { class: 'group-by' });
   readonly #status = element('p', { class: 'count', role: 'status' });
   readonly #none = element('p', { class: 'none', role: 'status', hidden: '' });
@@ -101,6 +105,7 @@ export class RunsView implements PageView<RunsHostMessage> {
         button('Save as CSV…', 'Save what is shown', () => this.#saveCsv()),
         this.#status,
       ),
+      this.#problem,
       this.#chooser.root,
       element(
         'div',
@@ -145,11 +150,26 @@ export class RunsView implements PageView<RunsHostMessage> {
     this.#drawGroups();
     this.#chooser.draw();
     this.#grid.draw();
+    this.#drawProblem();
     const nothing = this.#model.lines.length === 0;
     this.#none.hidden = !nothing;
     setText(this.#none, nothing ? 'No run matches the filter.' : '');
     this.#moved();
     markFirstPaint();
+  }
+
+  /** Says why a term of the filter counts for nothing: what is said already is kept right, what is new waits for a rest. */
+  #drawProblem(): void {
+    const { problem } = this.#model;
+    const draw = (): void => {
+      this.#problem.hidden = problem === undefined;
+      setText(this.#problem, problem === undefined ? '' : `${sentence(problem.what)}: ${problem.advice}.`);
+      if (problem === undefined) this.#filter.root.removeAttribute('aria-invalid');
+      else this.#filter.root.setAttribute('aria-invalid', 'true');
+    };
+    clearTimeout(this.#typing);
+    if (problem === undefined || !this.#problem.hidden) draw();
+    else this.#typing = setTimeout(draw, TYPING_MILLISECONDS);
   }
 
   /** The columns to group by change with the runs: the control is made again when they do. */

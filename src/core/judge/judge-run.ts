@@ -2,6 +2,7 @@ import { WishboneError } from '../errors.js';
 import { readRun } from '../run/folder.js';
 import { type Completion, sampledModels, Sampler } from '../sample/index.js';
 import type { WorkOptions } from '../work/progress.js';
+import { type Comparison, completeSides } from './complete-sides.js';
 import { isLoopback, JudgeEndpoint } from './endpoint.js';
 import { Known } from './known.js';
 import { findPrompts, type FoundPrompts, type JudgedPrompt, type PromptSource, promptSource } from './prompts.js';
@@ -17,6 +18,7 @@ import {
   recordFile,
   RecordWriter,
   type SideName,
+  SIDES,
   type Usage,
   type Verdict,
 } from './record.js';
@@ -46,15 +48,9 @@ export interface JudgePlan {
   readonly isTrainedOn: boolean;
 }
 
-const SIDES = ['first', 'second'] as const;
-
 /** What is known before anything is computed. */
-interface Prepared {
+interface Prepared extends Comparison {
   readonly plan: JudgePlan;
-  readonly sampler: Sampler;
-  readonly prompts: readonly JudgedPrompt[];
-  readonly sides: Readonly<Record<SideName, Side>>;
-  readonly known: Known;
 }
 
 /** The prompts of a request as its models read them. */
@@ -91,7 +87,7 @@ export class Judging {
     const writer = await RecordWriter.open(request.folder, plan.head);
     try {
       for (const { key, text, tokens } of prompts) await writer.prompt(key, text, tokens.length);
-      await completeAll(request, prepared, writer, work);
+      await completeSides(request, prepared, writer, work);
       if (request.judge.kind === 'rule') await judgeByRule(request, prepared, writer);
       else await judgeByEndpoint(request, request.judge, prepared, writer, work);
       return reportOf(writer.record);
@@ -132,7 +128,7 @@ export class Judging {
       ...costOf(request, prompts, sides, head, known, sampler),
       isPaid: judge.kind === 'endpoint' && (!isLoopback(judge.url) || ask.key !== undefined),
     };
-    return { plan, sampler, prompts, sides, known };
+    return { plan, head, sampler, prompts, sides, known };
   }
 
   /** @param first whose tokenizer and template read the prompts */
@@ -211,56 +207,6 @@ function textOf({ response }: Side, prompt: JudgedPrompt, completion: Completion
 /** Whether a verdict is to be asked for: there is none, or it was cut off and may become longer now. */
 function isOpen(verdict: Verdict | undefined, { max_tokens }: EndpointJudge): boolean {
   return verdict === undefined || (verdict.winner === null && verdict.cut !== undefined && verdict.cut < max_tokens);
-}
-
-async function completeAll(
-  { sampling, runner, program }: JudgeRequest,
-  { plan: { head }, sampler, prompts, sides, known }: Prepared,
-  writer: RecordWriter,
-  { signal, onProgress }: WorkOptions,
-): Promise<void> {
-  const total = prompts.length * SIDES.filter((side) => sides[side].model !== undefined).length;
-  let done = 0;
-  const tell = (): void => onProgress?.({ phase: 'completions', done, total });
-  tell();
-  for (const side of SIDES) {
-    const { model, response } = sides[side];
-    const missing: JudgedPrompt[] = [];
-    for (const prompt of prompts) {
-      const { key } = prompt;
-      const isThere = writer.record.completions.has(lineKey(side, key));
-      const text = response === undefined ? undefined : prompt[response];
-      const completion: Completion | undefined =
-        text === undefined
-          ? known.completion({ head, side, prompt: key })
-          : { text, tokens: sampler.tokenizer.encode(text, false).length, ended: true };
-      if (!isThere && completion === undefined) missing.push(prompt);
-      else if (model !== undefined) done++;
-      if (!isThere && completion !== undefined) await writer.completion(side, key, completion);
-    }
-    if (model === undefined || missing.length === 0) continue;
-    tell();
-    // One after the other, in the order in which they come.
-    let written = Promise.resolve();
-    let failure: unknown;
-    const keep = (at: number, completion: Completion): void => {
-      written = written
-        .then(() => writer.completion(side, missing[at]!.key, completion))
-        .then(() => {
-          done++;
-          tell();
-        })
-        .catch((error: unknown) => {
-          failure ??= error;
-        });
-    };
-    try {
-      await sampler.complete(model, missing, sampling, runner, { signal, onCompletion: keep }, program);
-    } finally {
-      await written;
-    }
-    if (failure !== undefined) throw failure as Error;
-  }
 }
 
 async function judgeByRule({ judge }: JudgeRequest, { prompts }: Prepared, writer: RecordWriter): Promise<void> {

@@ -57,7 +57,8 @@ export interface JudgeHead {
   readonly prompts: PromptSource;
 }
 
-export type SideName = 'first' | 'second';
+export const SIDES = ['first', 'second'] as const;
+export type SideName = (typeof SIDES)[number];
 
 /** A judged comparison as its file has it. */
 export interface JudgeRecord {

@@ -12,6 +12,25 @@ export interface Condition {
   readonly value: string;
   /** As it was typed, lower case: it may be no condition, but a part of a name. */
   readonly text: string;
+  /** It stood in quotes, as text does. */
+  readonly isQuoted?: boolean;
+}
+
+/** Why a term can mean nothing. */
+export interface FilterProblem {
+  /** As it was typed. */
+  readonly term: string;
+  readonly what: string;
+  readonly advice: string;
+  /** There is no such column. */
+  readonly column?: string;
+}
+
+/** A term that begins as others do and says nothing: it is looked for as a word, and a problem where no run has it. */
+export interface DoubtfulTerm {
+  /** Without quotes, lower case. */
+  readonly text: string;
+  readonly problem: FilterProblem;
 }
 
 /** What somebody typed to see some of the runs: `words #tag state:failed dataset:pairs.jsonl learning_rate>1e-6`. */
@@ -26,9 +45,28 @@ export interface RunFilter {
   readonly datasets: readonly string[];
   /** Each must hold. */
   readonly conditions: readonly Condition[];
+  readonly doubtful: readonly DoubtfulTerm[];
 }
 
-/** Reads a filter as it is typed; a value with spaces stands in quotes. What begins like a term and has no value yet counts for nothing. */
+/** What begins like a comparison: a column, or none, and signs that compare. A colon looks for what follows it, whatever that is. */
+const COMPARING = /^([a-z_][\w.]*)?([<>=!][<>=!:]*)/i;
+
+/** What other languages write so. */
+const MEANT: Readonly<Record<string, Comparison>> = {
+  '=>': '>=',
+  '=<': '<=',
+  '==': '=',
+  '===': '=',
+  '<>': '!=',
+  '>>': '>',
+  '<<': '<',
+  '!': '!=',
+};
+
+/**
+ * Reads a filter as it is typed; a value with spaces, and text with signs that compare, stand in quotes. `checkFilter` takes out what means
+ * nothing, such as a term that has no value yet.
+ */
 export function parseFilter(text: string): RunFilter {
   const filter = {
     words: [] as string[],
@@ -36,22 +74,36 @@ export function parseFilter(text: string): RunFilter {
     states: [] as string[],
     datasets: [] as string[],
     conditions: [] as Condition[],
+    doubtful: [] as DoubtfulTerm[],
   };
   for (const term of termsOf(text)) {
     const [, kind, given] = /^(#|tag:|state:|dataset:)(.*)$/is.exec(term) ?? [];
-    const wanted = (given ?? term).replaceAll('"', '').toLowerCase();
     const list = { '#': filter.tags, 'tag:': filter.tags, 'state:': filter.states, 'dataset:': filter.datasets }[kind?.toLowerCase() ?? ''];
-    if (list !== undefined) {
-      if (wanted !== '') list.push(wanted);
-      continue;
-    }
-    const condition = readCondition(wanted);
-    if (condition === undefined) {
-      if (wanted !== '') filter.words.push(wanted);
-    } else if (condition.value !== '') filter.conditions.push(condition);
+    const isQuoted = term.startsWith('"');
+    const wanted = plain(given ?? term);
+    const condition = list === undefined ? readCondition(wanted) : undefined;
+    const doubtful = isQuoted ? undefined : list !== undefined ? (wanted === '' ? unfinished(term) : undefined) : doubtfulComparison(term);
+    if (doubtful !== undefined) filter.doubtful.push(doubtful);
+    else if (condition !== undefined && condition.value !== '') filter.conditions.push({ ...condition, isQuoted });
+    else if (wanted !== '') (list ?? filter.words).push(wanted);
   }
   return filter;
 }
+
+const plain = (term: string): string => term.replaceAll('"', '').toLowerCase();
+
+function doubtfulComparison(term: string): DoubtfulTerm | undefined {
+  const quotes = 'or put text in quotes';
+  const [, column, sign] = COMPARING.exec(term) ?? [];
+  if (sign !== undefined && column === undefined)
+    return doubt(term, `no column stands before "${sign}"`, `write a comparison without spaces, such as beta>0.1, ${quotes}`);
+  if (sign !== undefined && !(COMPARISONS as readonly string[]).includes(sign))
+    return doubt(term, `"${sign}" is no comparison`, `write ${MEANT[sign] ?? COMPARISONS.join(' ')}, ${quotes}`);
+  return readCondition(plain(term))?.value === '' ? unfinished(term) : undefined;
+}
+
+const unfinished = (term: string): DoubtfulTerm => doubt(term, `nothing stands behind "${term}"`, 'write a value right behind it');
+const doubt = (term: string, what: string, advice: string): DoubtfulTerm => ({ text: plain(term), problem: { term, what, advice } });
 
 /** Reads a term that compares; undefined for one that does not. @param term without quotes, lower case */
 export function readCondition(term: string): Condition | undefined {
@@ -65,21 +117,28 @@ export function termsOf(text: string): string[] {
 }
 
 /** Whether a run is among those that a filter lets through. One that cannot be read has a folder's name and no more. */
-export function matches({ cells }: RunRow, { words, tags, states, datasets, conditions }: RunFilter): boolean {
-  const text = (id: string): string => String(cells[id] ?? '').toLowerCase();
-  const state = text('state');
-  const own = text('tags').split(' ');
-  const texts = [text('name'), text('dataset'), text('model'), ...own];
-  const hasWord = (word: string): boolean =>
-    // An id is digits mostly: a few of them are in too many.
-    texts.some((each) => each.includes(word)) || (word.length >= 6 && text('id').includes(word));
+export function matches(row: RunRow, { words, tags, states, datasets, conditions, doubtful }: RunFilter): boolean {
+  const { cells } = row;
+  const state = textOf(cells, 'state');
+  const own = tagsOf(cells);
   return (
-    words.every(hasWord) &&
+    words.every((word) => hasWord(row, word)) &&
     tags.every((tag) => own.includes(tag)) &&
-    (datasets.length === 0 || datasets.some((part) => text('dataset').includes(part))) &&
+    (datasets.length === 0 || datasets.some((part) => textOf(cells, 'dataset').includes(part))) &&
     (states.length === 0 || states.some((wanted) => isState(state, wanted))) &&
-    conditions.every((condition) => holds(cells, condition) || hasWord(condition.text))
+    conditions.every((condition) => holds(cells, condition) || hasWord(row, condition.text)) &&
+    doubtful.every(({ text }) => hasWord(row, text))
   );
+}
+
+const textOf = (cells: RunRow['cells'], id: string): string => String(cells[id] ?? '').toLowerCase();
+const tagsOf = (cells: RunRow['cells']): string[] => textOf(cells, 'tags').split(' ');
+
+/** Whether it is in a run's name, a tag, the name of model or dataset, or its id. @param word lower case */
+export function hasWord({ cells }: RunRow, word: string): boolean {
+  const texts = [textOf(cells, 'name'), textOf(cells, 'dataset'), textOf(cells, 'model'), ...tagsOf(cells)];
+  // An id is digits mostly: a few of them are in too many.
+  return texts.some((each) => each.includes(word)) || (word.length >= 6 && textOf(cells, 'id').includes(word));
 }
 
 function isState(state: string, wanted: string): boolean {
@@ -87,11 +146,14 @@ function isState(state: string, wanted: string): boolean {
 }
 
 function holds(cells: RunRow['cells'], { name, how, value }: Condition): boolean {
-  const ids = Object.keys(cells).filter((id) => id === name || id.endsWith(`.${name}`));
+  const ids = Object.keys(cells).filter((id) => isNamed(id, name));
   // Of a column that the run has no value in, nothing is true but that it is not this.
   if (ids.length === 0) return false;
   return ids.some((id) => compares(cells[id]!, how, value));
 }
+
+/** Whether a condition's name means a column. */
+export const isNamed = (id: string, name: string): boolean => id === name || id.endsWith(`.${name}`);
 
 /** Whether a value is what a condition says of it. */
 export function compares(cell: CellValue, how: Comparison, value: string): boolean {
@@ -118,7 +180,7 @@ export function compares(cell: CellValue, how: Comparison, value: string): boole
 }
 
 /** `1e-6`, `60%`. */
-function numberOf(text: string): number | undefined {
+export function numberOf(text: string): number | undefined {
   const percent = text.endsWith('%');
   const digits = percent ? text.slice(0, -1) : text;
   const value = Number(digits);

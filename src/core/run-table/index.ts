@@ -8,6 +8,7 @@ export {
   type RunColumns,
   type TableColumn,
 } from './columns.js';
-export { matches, parseFilter, type RunFilter, termsOf } from './filter.js';
+export { checkFilter } from './check-filter.js';
+export { type FilterProblem, matches, parseFilter, termsOf } from './filter.js';
 export { groupedRows, type RowGroup, sortedRows, type TableSort } from './order.js';
 export { tableCsv } from './csv.js';

@@ -26,8 +26,11 @@ export interface TokenOptions extends SamplingOptions {
 
 /** Work that hears of each completion as it comes. */
 export interface CompletionWork extends WorkOptions {
-  /** @param at the prompt's place */
-  readonly onCompletion?: ((at: number, tokens: readonly number[]) => void) | undefined;
+  /**
+   * @param at the prompt's place
+   * @param isBelow by the model below the adapter
+   */
+  readonly onCompletion?: ((at: number, tokens: readonly number[], isBelow: boolean) => void) | undefined;
 }
 
 /**
@@ -59,9 +62,10 @@ export async function completeBoth(
   prompts: readonly (readonly number[])[],
   options: TokenOptions,
   runner: RunnerOptions,
-  work: WorkOptions = {},
+  work: CompletionWork = {},
+  known?: string,
 ): Promise<{ readonly above: number[][]; readonly below: number[][] }> {
-  const lines = await linesOf(model, { prompts, ...options, also_below: true }, runner, work);
+  const lines = await linesOf(model, { prompts, ...options, also_below: true }, runner, work, known);
   const of = (adapter: false | undefined): number[][] => lines.filter((line) => line.adapter === adapter).map(({ tokens }) => tokens);
   return { above: of(undefined), below: of(false) };
 }
@@ -84,7 +88,7 @@ async function linesOf(model: SampledModel, asked: object, runner: RunnerOptions
     const { onCompletion } = work;
     const told = function* (line: unknown): Generator<unknown> {
       const completion = line === '' ? undefined : (JSON.parse(String(line)) as Line);
-      if (completion !== undefined) onCompletion?.(completion.prompt, completion.tokens);
+      if (completion !== undefined) onCompletion?.(completion.prompt, completion.tokens, completion.adapter === false);
       yield line;
     };
     const { execa } = await import('execa');

@@ -16,6 +16,15 @@ export interface Completion {
   readonly ended: boolean;
 }
 
+/** Work that hears of each completion as it comes. */
+export interface SamplerWork extends WorkOptions {
+  /**
+   * @param at the prompt's place
+   * @param isBelow by the model below the adapter
+   */
+  readonly onCompletion?: ((at: number, completion: Completion, isBelow: boolean) => void) | undefined;
+}
+
 /** A run's models, or a model folder, with what they need to read and write text. */
 export class Sampler {
   private constructor(
@@ -56,14 +65,11 @@ export class Sampler {
     prompts: readonly Prompt[],
     sampling: SamplingOptions,
     options: RunnerOptions,
-    work: WorkOptions & { readonly onCompletion?: ((at: number, completion: Completion) => void) | undefined } = {},
+    work: SamplerWork = {},
     runner?: string,
   ): Promise<Completion[]> {
     const tokens = prompts.map((prompt) => prompt.tokens);
-    const { onCompletion, ...others } = work;
-    const told: CompletionWork =
-      onCompletion === undefined ? others : { ...others, onCompletion: (at, ids) => onCompletion(at, this.#completion(ids)) };
-    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.ends }, options, told, runner);
+    const completed = await complete(model, tokens, { ...sampling, end_tokens: this.ends }, options, this.#told(work), runner);
     return completed.map((ids) => this.#completion(ids));
   }
 
@@ -73,11 +79,17 @@ export class Sampler {
     prompts: readonly Prompt[],
     sampling: SamplingOptions,
     options: RunnerOptions,
-    work: WorkOptions = {},
+    work: SamplerWork = {},
+    runner?: string,
   ): Promise<{ readonly above: Completion[]; readonly below: Completion[] }> {
     const tokens = prompts.map((prompt) => prompt.tokens);
-    const { above, below } = await completeBoth(model, tokens, { ...sampling, end_tokens: this.ends }, options, work);
+    const { above, below } = await completeBoth(model, tokens, { ...sampling, end_tokens: this.ends }, options, this.#told(work), runner);
     return { above: above.map((ids) => this.#completion(ids)), below: below.map((ids) => this.#completion(ids)) };
+  }
+
+  #told({ onCompletion, ...others }: SamplerWork): CompletionWork {
+    if (onCompletion === undefined) return others;
+    return { ...others, onCompletion: (at, ids, isBelow) => onCompletion(at, this.#completion(ids), isBelow) };
   }
 
   #completion(ids: readonly number[]): Completion {

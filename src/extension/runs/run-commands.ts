@@ -21,6 +21,7 @@ import { ensureTrusted } from '../trust.js';
 import type { RunActions } from './run-actions.js';
 import { deleteRuns } from './delete-runs.js';
 import { exportGgufOf, pushRun } from './hand-on.js';
+import { foldersOf } from './given-entries.js';
 import type { RunCatalog } from './run-catalog.js';
 import { namesList, namesText } from './run-names.js';
 import { showInformation, showWarning } from '../messages.js';
@@ -235,17 +236,4 @@ export class RunCommands {
 
 function sentenceOrNone(problem: string | undefined): string | undefined {
   return problem === undefined ? undefined : sentence(problem);
-}
-
-/** The run folders among the view's items: the one that a command was chosen on, and those selected with it. */
-function foldersOf(item: unknown, selection: unknown): string[] {
-  const items: unknown[] = Array.isArray(selection) && selection.length > 0 ? selection : [item];
-  return items.flatMap((each) => {
-    if (typeof each === 'string') return [each];
-    if (typeof each !== 'object' || each === null) return [];
-    const { folder, runs } = each as { folder?: unknown; runs?: unknown };
-    if (typeof folder === 'string') return [folder];
-    // A dataset's group stands for its runs.
-    return Array.isArray(runs) ? foldersOf(undefined, runs) : [];
-  });
 }

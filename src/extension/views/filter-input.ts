@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 
 import type { RunListing } from '../../core/run/index.js';
 import { plural } from '../../format.js';
-import { matchesFilter, parseFilter, type Suggestion, suggestions } from './run-filter.js';
+import { filteredRuns, filterProblemText, type Suggestion, suggestions } from './run-filter.js';
 
 const HEADINGS: Readonly<Record<Suggestion['kind'], string>> = { state: 'States', tag: 'Tags', dataset: 'Datasets' };
 
@@ -31,13 +31,13 @@ export async function askForFilter(
   input.value = before;
   const draw = (): void => {
     const { value } = input;
-    const filter = parseFilter(value);
-    const shown = listings.filter((listing) => matchesFilter(listing, filter)).length;
+    const { shown, problem } = filteredRuns(listings, value);
+    const description = problem === undefined ? `show ${shown.length} of ${plural(listings.length, 'run')}` : filterProblemText(problem);
     // As it is typed: what matches best stands first, and that is what Enter takes.
     const label = value.trim() === '' ? 'All runs' : value.trim();
     let kind: Suggestion['kind'] | undefined;
     input.items = [
-      { label, description: `show ${shown} of ${plural(listings.length, 'run')}`, alwaysShow: true },
+      { label, description, alwaysShow: true },
       ...suggestions(listings, value).flatMap((each): Item[] => {
         const heading = each.kind === kind ? [] : [{ label: HEADINGS[each.kind], kind: vscode.QuickPickItemKind.Separator }];
         kind = each.kind;

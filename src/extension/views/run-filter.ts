@@ -1,16 +1,25 @@
 import { datasetName, isActive, rowOf, type RunListing, type RunState } from '../../core/run/index.js';
-import { matches, parseFilter, type RunFilter, termsOf } from '../../core/run-table/index.js';
+import { checkFilter, type FilterProblem, matches, parseFilter, termsOf } from '../../core/run-table/index.js';
+import { sentence } from '../../format.js';
 
 type Readable = Exclude<RunListing, { problem: Error }>;
 
 const STATES: readonly RunState[] = ['planned', 'queued', 'starting', 'running', 'stopping', 'finished', 'stopped', 'failed', 'crashed'];
 
-export { parseFilter };
-
-/** Whether a run is among those that a filter lets through. One that cannot be read has a folder's name and no more. */
-export function matchesFilter(listing: RunListing, filter: RunFilter): boolean {
-  return matches(rowOf(listing), filter);
+export interface FilteredRuns {
+  readonly shown: readonly RunListing[];
+  /** Why a term counts for nothing. */
+  readonly problem: FilterProblem | undefined;
 }
+
+/** The runs that a filter lets through, in their order. One that cannot be read has a folder's name and no more. */
+export function filteredRuns(listings: readonly RunListing[], text: string): FilteredRuns {
+  const rows = listings.map(rowOf);
+  const { sound, problem } = checkFilter(parseFilter(text), rows);
+  return { shown: listings.filter((_, at) => matches(rows[at]!, sound)), problem };
+}
+
+export const filterProblemText = ({ what, advice }: FilterProblem): string => `${sentence(what)}: ${advice}.`;
 
 /** What could be typed next: a term, and how many runs it would leave. */
 export interface Suggestion {
@@ -22,8 +31,9 @@ export interface Suggestion {
 /** Terms that some run has and the filter does not: of tags, states and datasets, those of most runs first. */
 export function suggestions(listings: readonly RunListing[], text: string): Suggestion[] {
   const present = new Set(termsOf(text).map((term) => term.toLowerCase()));
-  const readable = listings.filter((listing): listing is Readable => listing.problem === undefined);
-  const shown = readable.filter((listing) => matchesFilter(listing, parseFilter(text)));
+  const isReadable = (listing: RunListing): listing is Readable => listing.problem === undefined;
+  const readable = listings.filter(isReadable);
+  const shown = filteredRuns(listings, text).shown.filter(isReadable);
   const count = (kind: Suggestion['kind'], terms: (listing: Readable) => readonly string[]): Suggestion[] => {
     const counts = new Map<string, number>();
     // A second state widens what is shown, a tag narrows it.

@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { datasetName, isActive, isResumable, type RunListing, type RunState } from '../../core/run/index.js';
+import type { FilterProblem } from '../../core/run-table/index.js';
 import { plural } from '../../format.js';
 import { commandLink } from '../commands.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
@@ -15,7 +16,7 @@ import { sweepItem, TRIAL_ICONS, trialState, waitingItem } from './sweep-items.j
 import { trialDescription } from '../sweeps/sweep-text.js';
 import { askForFilter } from './filter-input.js';
 import { type KeptNodes, keepNodes } from './kept-nodes.js';
-import { matchesFilter, parseFilter, type RunSort, sortedListings, SORTS } from './run-filter.js';
+import { filteredRuns, filterProblemText, type RunSort, sortedListings, SORTS } from './run-filter.js';
 import { tooltipTable } from './tooltip.js';
 
 /** How often a run that goes is drawn anew at most. */
@@ -84,6 +85,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   readonly #nodes = new Map<string, RunNode | TrialNode>();
   readonly #stale = new Set<RunNode | TrialNode>();
   #redraw: NodeJS.Timeout | undefined;
+  #selected: readonly RunsViewNode[] = [];
   readonly tree: vscode.TreeView<RunsViewNode>;
   readonly onDidChangeTreeData = this.#changed.event;
   #filter: string;
@@ -106,6 +108,8 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
     this.#disposables.push(
       this.tree,
       catalog.onDidChange((listing) => this.#onChange(listing)),
+      // The tree itself has none while it is drawn anew.
+      this.tree.onDidChangeSelection(({ selection }) => (this.#selected = selection)),
       // Whatever was missed meanwhile: on some file systems nobody tells of changes.
       this.tree.onDidChangeVisibility(({ visible }) => {
         if (visible) void catalog.refresh();
@@ -114,6 +118,11 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       sweeps.onDidChange(() => this.#update()),
     );
     sweeps.follow(this.tree.visible);
+  }
+
+  /** What is selected, in its order; also while the tree is drawn anew. */
+  get selected(): readonly RunsViewNode[] {
+    return this.#selected;
   }
 
   dispose(): void {
@@ -156,10 +165,11 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   }
 
   /** Says what is left out and in which order the rest is. */
-  #tell(shown: number, all: number): void {
+  #tell(shown: number, all: number, problem: FilterProblem | undefined): void {
     const filter = this.#filter.trim();
     void vscode.commands.executeCommand('setContext', FILTERED_CONTEXT, filter !== '' && all > 0);
-    this.tree.message = filter === '' || shown === 0 ? '' : `${shown} of ${plural(all, 'run')} · ${filter}`;
+    const some = filter === '' || shown === 0 ? '' : `${shown} of ${plural(all, 'run')} · ${filter}`;
+    this.tree.message = [some, problem === undefined ? '' : filterProblemText(problem)].filter((text) => text !== '').join(' · ');
     this.tree.description = this.#sort === 'newest' ? '' : SORTS[this.#sort].toLowerCase();
   }
 
@@ -215,12 +225,9 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
   async #made(): Promise<RunsViewNode[]> {
     const groups = new Map<string, RunNode[]>();
     const all = await this.catalog.all();
-    const filter = parseFilter(this.#filter);
-    const listings = sortedListings(
-      all.filter((listing) => matchesFilter(listing, filter)),
-      this.#sort,
-    );
-    this.#tell(listings.length, all.length);
+    const { shown, problem } = filteredRuns(all, this.#filter);
+    const listings = sortedListings(shown, this.#sort);
+    this.#tell(listings.length, all.length, problem);
     const sweeps = this.#sweepNodes(await this.known(), listings);
     const trials = sweeps.flatMap(({ runs }) => runs);
     const inSweeps = new Set(trials.map(({ folder }) => folder));

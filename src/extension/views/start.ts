@@ -6,7 +6,9 @@ import { REMEDY_NAMES, withRemedy } from '../../core/why/remedies.js';
 import type { JudgeCompletions } from '../judge/judge-completions.js';
 import type { LaunchPanels } from '../panels/launch/launch-panels.js';
 import type { RunPanels } from '../panels/run/run-panels.js';
+import type { CommandId } from '../commands.js';
 import type { Problems } from '../problems.js';
+import { entryCommand } from '../runs/entry-command.js';
 import type { RunActions } from '../runs/run-actions.js';
 import { RunCatalog } from '../runs/run-catalog.js';
 import { RunCommands } from '../runs/run-commands.js';
@@ -46,6 +48,10 @@ export function startViews(
   );
   const datasets = new DatasetsView(summaries, problems);
   const devices = new DevicesView(problems);
+  type Run = (...given: unknown[]) => Promise<void>;
+  const ofEntry = (id: CommandId, run: Run): vscode.Disposable => entryCommand(problems, id, run);
+  const selected = (): readonly unknown[] => runsView.selected;
+  const ofEntries = (id: CommandId, run: Run): vscode.Disposable => entryCommand(problems, id, run, { selected });
   return vscode.Disposable.from(
     catalog,
     sweeps,
@@ -54,25 +60,25 @@ export function startViews(
     devices,
     startRunsTable({ extensionUri: context.extensionUri, problems, catalog, commands: runs, memory: context.workspaceState }),
     startTry(context, problems, (item) => runs.toTry(item)),
-    problems.command('wishbone.renameRun', (item) => runs.rename(item)),
-    problems.command('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
-    problems.command('wishbone.stopRun', (item, selection) => runs.stop(item, selection)),
+    ofEntry('wishbone.renameRun', (item) => runs.rename(item)),
+    ofEntries('wishbone.tagRun', (item, selection) => runs.tag(item, selection)),
+    ofEntries('wishbone.stopRun', (item, selection) => runs.stop(item, selection)),
     problems.command('wishbone.showSweep', async (file) => {
       if (typeof file === 'string') await runsView.reveal(file);
     }),
-    problems.command('wishbone.showSweepTable', (item) => ofSweeps.showTable(item)),
-    problems.command('wishbone.pauseSweep', (item) => ofSweeps.pause(item)),
-    problems.command('wishbone.resumeSweep', (item) => ofSweeps.resume(item)),
-    problems.command('wishbone.retrySweep', (item) => ofSweeps.retry(item)),
-    problems.command('wishbone.skipTrial', (item, selection) => ofSweeps.skip(item, selection)),
-    problems.command('wishbone.firstTrial', (item, selection) => ofSweeps.first(item, selection)),
-    problems.command('wishbone.openSweepConfig', (item) => ofSweeps.openConfig(item)),
-    problems.command('wishbone.forgetSweep', (item) => ofSweeps.forget(item)),
+    ofEntry('wishbone.showSweepTable', (item) => ofSweeps.showTable(item)),
+    ofEntry('wishbone.pauseSweep', (item) => ofSweeps.pause(item)),
+    ofEntry('wishbone.resumeSweep', (item) => ofSweeps.resume(item)),
+    ofEntry('wishbone.retrySweep', (item) => ofSweeps.retry(item)),
+    ofEntries('wishbone.skipTrial', (item, selection) => ofSweeps.skip(item, selection)),
+    ofEntries('wishbone.firstTrial', (item, selection) => ofSweeps.first(item, selection)),
+    ofEntry('wishbone.openSweepConfig', (item) => ofSweeps.openConfig(item)),
+    ofEntry('wishbone.forgetSweep', (item) => ofSweeps.forget(item)),
     problems.command('wishbone.filterRuns', () => runsView.filter()),
     problems.command('wishbone.clearRunFilter', () => runsView.clearFilter()),
     problems.command('wishbone.sortRuns', () => runsView.sort()),
-    problems.command('wishbone.compareRuns', (item, selection) => runs.compare(item, selection)),
-    problems.command('wishbone.duplicateRun', async (item, remedy) => {
+    entryCommand(problems, 'wishbone.compareRuns', (item, selection) => runs.compare(item, selection), { selected, isOfTitle: true }),
+    ofEntry('wishbone.duplicateRun', async (item, remedy) => {
       const run = await runs.toDuplicate(item);
       if (run === undefined) return;
       // Menus pass other things.
@@ -84,19 +90,19 @@ export function startViews(
       const isPlace = typeof run === 'string' && typeof file === 'string' && typeof row === 'number' && typeof pair === 'number';
       if (isPlace) await panels.showCurve(run, file, row, pair);
     }),
-    problems.command('wishbone.judgeRun', async (item) => {
+    ofEntry('wishbone.judgeRun', async (item) => {
       const chosen = await runs.toJudge(item);
       if (chosen !== undefined) await judge.start(chosen.run, chosen.others);
     }),
     problems.command('wishbone.forgetJudgeKey', () => judge.forget()),
-    problems.command('wishbone.explainRun', (item) => runs.explain(item)),
-    problems.command('wishbone.resumeRun', (item) => runs.resume(item)),
-    problems.command('wishbone.exportBest', (item) => runs.exportBest(item)),
-    problems.command('wishbone.exportGguf', (item) => runs.exportGguf(item)),
-    problems.command('wishbone.trackRun', (item) => runs.track(item)),
-    problems.command('wishbone.pushRun', (item) => runs.push(item)),
-    problems.command('wishbone.revealRun', (item) => runs.reveal(item)),
-    problems.command('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
+    ofEntry('wishbone.explainRun', (item) => runs.explain(item)),
+    ofEntry('wishbone.resumeRun', (item) => runs.resume(item)),
+    ofEntry('wishbone.exportBest', (item) => runs.exportBest(item)),
+    ofEntry('wishbone.exportGguf', (item) => runs.exportGguf(item)),
+    ofEntry('wishbone.trackRun', (item) => runs.track(item)),
+    ofEntry('wishbone.pushRun', (item) => runs.push(item)),
+    ofEntry('wishbone.revealRun', (item) => runs.reveal(item)),
+    ofEntries('wishbone.deleteRun', (item, selection) => runs.delete(item, selection)),
     problems.command('wishbone.refreshRuns', async () => {
       await sweeps.refresh();
       await catalog.refresh();

@@ -11,7 +11,7 @@ interface Manifest {
   readonly activationEvents: readonly string[];
   readonly contributes: {
     readonly commands: readonly { readonly command: string; readonly title: string; readonly category: string }[];
-    readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
+    readonly menus: Readonly<Record<string, readonly { readonly command: string; readonly when?: string }[]>>;
     readonly keybindings?: readonly { readonly command: string }[];
     readonly views: Readonly<Record<string, readonly { readonly id: string }[]>>;
     readonly customEditors: readonly { readonly viewType: string }[];
@@ -47,11 +47,22 @@ test('menus, keys, links and welcome texts lead to commands that there are', asy
   for (const command of [...named, ...linked]) assert.ok(known.has(command), `${command}: there is no such command`);
 });
 
+/** `command(`: the two commands of plans are registered alike, by a function of their own, as are commands of a view's entries. */
+const REGISTERED = /([\w.]*\bcommand|\bof(?:Entry|Entries)|\bentryCommand)\(\s*(?:problems,\s*)?'(wishbone\.\w+)'/g;
+
+test('every command in the menus of runs is told when it has lost its entry', async () => {
+  const menus = (await manifest())[0].contributes.menus['view/item/context']!;
+  const ofRuns = new Set(menus.filter(({ when }) => when?.includes('wishbone.runs')).map(({ command }) => command));
+  assert.ok(ofRuns.size > 20);
+  const by = new Map<string, string>();
+  for (const text of await sources('src/extension')) for (const [, how, command] of text.matchAll(REGISTERED)) by.set(command!, how!);
+  for (const command of ofRuns) assert.ok(by.has(command) && by.get(command) !== 'problems.command', command);
+});
+
 test('every command of the table is registered, and once', async () => {
   const registered: string[] = [];
   for (const text of [...(await sources('src/extension')), await readFile(path.join(repository, 'src/extension.ts'), 'utf8')]) {
-    // `command(`: the two commands of plans are registered alike, by a function of their own.
-    registered.push(...[...text.matchAll(/\bcommand\(\s*'(wishbone\.\w+)'/g)].map(([, command]) => command!));
+    registered.push(...[...text.matchAll(REGISTERED)].map(([, , command]) => command!));
     assert.doesNotMatch(text, /registerCommand\(\s*['"`]/, 'commands are registered by Problems.command');
     assert.doesNotMatch(text, /executeCommand\(\s*['"`]wishbone\.(?!\w+\.focus)/, 'our own commands are run by runCommand');
   }

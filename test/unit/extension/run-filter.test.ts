@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { WishboneError } from '../../../src/core/errors.js';
 import type { RunListing, RunState } from '../../../src/core/run/index.js';
-import { matchesFilter, parseFilter, sortedListings, suggestions } from '../../../src/extension/views/run-filter.js';
+import { filteredRuns, filterProblemText, sortedListings, suggestions } from '../../../src/extension/views/run-filter.js';
 import { exampleConfig } from '../run/support.js';
 
 function run(
@@ -44,8 +44,7 @@ const runs = [
   broken,
 ];
 
-const shown = (text: string): string[] =>
-  runs.filter((each) => matchesFilter(each, parseFilter(text))).map(({ folder }) => folder.slice(3));
+const shown = (text: string): string[] => filteredRuns(runs, text).shown.map(({ folder }) => folder.slice(3));
 
 test('words are looked for in names, tags, model and dataset; all of them must be there', () => {
   assert.deepEqual(shown(''), ['baseline', 'run-10', 'run-9', 'other', 'broken-one']);
@@ -66,6 +65,20 @@ test('tags, states and datasets', () => {
   assert.deepEqual(shown('dataset:"my pairs.jsonl"'), ['run-9']);
   assert.deepEqual(shown('#beta state:failed run'), ['run-10']);
   assert.deepEqual(shown('state: #'), ['baseline', 'run-10', 'run-9', 'other', 'broken-one'], 'not yet typed');
+});
+
+test('a term that means nothing says why, and counts for nothing', () => {
+  const { shown: left, problem } = filteredRuns(runs, '#beta loss=>0.5 run');
+  assert.deepEqual(
+    left.map(({ folder }) => folder),
+    ['/r/run-10'],
+  );
+  assert.equal(filterProblemText(problem!), '"=>" is no comparison: write >=, or put text in quotes.');
+  assert.equal(filteredRuns(runs, '#beta loss>=0.5 run').problem, undefined);
+  assert.ok(
+    suggestions(runs, '#').some(({ term }) => term === '#beta'),
+    'what is begun is no reason to offer nothing',
+  );
 });
 
 test('what can be typed next, with how many runs it leaves', () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { WishboneError } from '../../../src/core/errors.js';
 import { rowOf, type RunListing } from '../../../src/core/run/index.js';
 import {
+  checkFilter,
   chosenColumns,
   columnsOf,
   findColumn,
@@ -48,7 +49,8 @@ const LISTINGS = [
 const ROWS = LISTINGS.map(rowOf);
 const BROKEN = rowOf({ folder: '/runs/torn', problem: new WishboneError('not valid JSON', 'x', 'y') });
 const names = (rows: readonly RunRow[]): unknown[] => rows.map(({ cells }) => cells['name']);
-const shown = (text: string): unknown[] => names([...ROWS, BROKEN].filter((row) => matches(row, parseFilter(text))));
+const checked = (text: string, rows = [...ROWS, BROKEN]) => checkFilter(parseFilter(text), rows);
+const shown = (text: string, rows = [...ROWS, BROKEN]): unknown[] => names(rows.filter((row) => matches(row, checked(text, rows).sound)));
 
 test('columns shown are figures and what the runs differ in; the rest is there when asked for', () => {
   const columns = columnsOf(ROWS);
@@ -94,16 +96,74 @@ test('filters compare with options and figures, by number or by word', () => {
   assert.deepEqual(shown('sharing:pai'), ['run-9', 'run-10', 'planned']);
   assert.deepEqual(shown('sharing=pai'), []);
   assert.deepEqual(shown('created>=2026-01-02'), ['run-10', 'planned']);
-  assert.deepEqual(shown('learning_rate>much'), []);
   assert.deepEqual(shown('learning_rate>'), ['run-9', 'run-10', 'planned', 'torn'], 'not yet typed');
   assert.deepEqual(shown('notes:second'), ['run-10']);
   assert.deepEqual(shown('state:unreadable'), ['torn']);
 });
 
 test('what looks like a condition may be a part of a name', () => {
-  const row: RunRow = { folder: 'a', cells: { name: 'lr=1e-6 beta', state: 'finished' } };
-  assert.ok(matches(row, parseFilter('lr=1e-6')));
-  assert.ok(!matches(row, parseFilter('lr=1e-5')));
+  const rows: RunRow[] = ['lr=1e-6 beta', 'a=>b', 'x >> y', 'no.column:c'].map((name) => ({ folder: name, cells: { name, lr: 2 } }));
+  const named = (text: string): unknown[] => {
+    assert.equal(checked(text, rows).problem, undefined, text);
+    return shown(text, rows);
+  };
+  assert.deepEqual(named('lr=1e-6'), ['lr=1e-6 beta']);
+  assert.deepEqual(named('lr=1e-5'), []);
+  assert.deepEqual(named('lr='), ['lr=1e-6 beta'], 'the beginning of it');
+  assert.deepEqual(named('a=>b'), ['a=>b']);
+  assert.deepEqual(named('>>'), ['x >> y']);
+  assert.deepEqual(named('"x >> y"'), ['x >> y']);
+  assert.deepEqual(named('no.column:c'), ['no.column:c']);
+  // In quotes it is text, which no run may have.
+  for (const text of ['"b>>3"', '"=>x"', '"lr>abc"', '"rate="', '"none>2"']) assert.deepEqual(named(text), [], text);
+});
+
+test('what can mean nothing is one problem, and the rest of the filter counts', () => {
+  const problem = (text: string): string | undefined => {
+    const { problem: found } = checked(text);
+    return found && `${found.term} | ${found.what} | ${found.advice}`;
+  };
+  const meant = (term: string, sign: string, right: string): void =>
+    assert.equal(problem(term), `${term} | "${sign}" is no comparison | write ${right}, or put text in quotes`);
+  meant('beta>>3', '>>', '>');
+  meant('beta=>3', '=>', '>=');
+  meant('beta=<3', '=<', '<=');
+  meant('beta==3', '==', '=');
+  meant('Beta<>3', '<>', '!=');
+  meant('beta!3', '!', '!=');
+  meant('beta>=<3', '>=<', '<= >= != < > = :');
+  assert.equal(
+    problem('beta > 3'),
+    '> | no column stands before ">" | write a comparison without spaces, such as beta>0.1, or put text in quotes',
+  );
+  assert.match(problem('loss >=0.5')!, /^>=0\.5 \| no column stands before ">="/);
+  for (const term of ['beta>', 'sharing:', 'state:', '#', 'notes:""'])
+    assert.equal(problem(`run ${term}`), `${term} | nothing stands behind "${term}" | write a value right behind it`);
+  assert.equal(problem('beta>abc'), 'beta>abc | "abc" is no number, and beta is one | write a number behind beta>');
+  assert.match(problem('training.learning_rate<=1e')!, /"1e" is no number/);
+  assert.match(problem('bta>1')!, /^bta>1 \| there is no column "bta"/);
+  assert.equal(checked('bta>1').problem?.column, 'bta');
+  // A column that no run has a value of yet, one of texts, a part of a number, and words of other kinds are none.
+  for (const text of [
+    'pinned:yes',
+    'created>2026',
+    'sharing>a',
+    'beta:0.',
+    'beta=abc',
+    'notes:>x',
+    'margin>-1',
+    'accuracy>5%',
+    'dataset:a>>b',
+    '',
+    '""',
+  ])
+    assert.equal(problem(text), undefined, text);
+  assert.equal(checked('bta>1', []).problem, undefined, 'nothing is known of columns');
+  assert.match(checked('beta>>1', []).problem!.what, /no comparison/);
+
+  assert.deepEqual(shown('#keep beta>>3'), ['run-9', 'planned']);
+  assert.deepEqual(shown('beta>abc run loss>'), ['run-9', 'run-10']);
+  assert.equal(problem('beta>abc beta>>3 #'), problem('beta>>3'), 'the first that is no expression');
 });
 
 test('rows are sorted by numbers as numbers, without a value last, pinned first, the newest first among equals', () => {

@@ -56,6 +56,22 @@ test('a selection is of what is shown: what a filter hides is not acted on', () 
   assert.deepEqual(made.targets.length, 1, 'where the keys are');
 });
 
+test('a filter that means nothing says so, and leaves the runs as they were', () => {
+  const made = model();
+  made.setView({ filter: '#x' });
+  assert.deepEqual(names(made), ['ccc', 'a']);
+  made.setView({ filter: '#x beta>>0.2' });
+  assert.match(made.problem!.what, /">>" is no comparison/);
+  assert.deepEqual(names(made), ['ccc', 'a']);
+  made.setView({ filter: '#x beta>0.2' });
+  assert.equal(made.problem, undefined);
+  assert.deepEqual(names(made), []);
+  made.setRow(row('beta>>0.2 or so', 0.1, 1e-6, 'x'));
+  made.setView({ filter: '#x beta>>0.2' });
+  assert.equal(made.problem, undefined, 'a run is called so');
+  assert.deepEqual(names(made), ['beta>>0.2 or so']);
+});
+
 test('the keys stay with their run when the order changes or others come', () => {
   const made = model();
   made.goTo(2);

@@ -4,6 +4,7 @@ import type { MaskHostMessage, MaskPageMessage } from '../../../protocol/mask.js
 import type { PackingHostMessage, PackingPageMessage } from '../../../protocol/packing.js';
 import type { CommandId } from '../../commands.js';
 import type { Problems } from '../../problems.js';
+import { entryCommand } from '../../runs/entry-command.js';
 import type { RunStore } from '../../runs/run-store.js';
 import { PlanChooser } from './choose-plan.js';
 import { MASK, MaskPanel } from '../mask/mask-panel.js';
@@ -30,7 +31,7 @@ export function startPlanViews(context: vscode.ExtensionContext, store: RunStore
     (page, source, aim) => new PackingPanel(page, panelContext, source, aim, (shown, at) => masks.show(shown, at)),
   );
   const command = (id: CommandId, title: string, panels: Pick<typeof masks, 'show'>, aim: (number: number) => Aim): vscode.Disposable =>
-    problems.command(id, async (given, number) => {
+    entryCommand(problems, id, async (given, number) => {
       const source = await chooser.choose(given, title);
       const aimed = typeof number === 'number' && Number.isSafeInteger(number) && number >= 0;
       if (source !== undefined) panels.show(source, aimed ? aim(number) : {});

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { TryHostMessage, TryPageMessage, TryPageState } from '../../../protocol/try.js';
 import { recentModels } from '../../paths/recent.js';
 import type { Problems } from '../../problems.js';
+import { entryCommand } from '../../runs/entry-command.js';
 import { ensureTrusted } from '../../trust.js';
 import type { Page } from '../page.js';
 import { Panels } from '../panels.js';
@@ -32,7 +33,7 @@ export function startTry(
   });
   return vscode.Disposable.from(
     panels,
-    problems.command('wishbone.tryRun', async (given) => {
+    entryCommand(problems, 'wishbone.tryRun', async (given) => {
       const folder = await pick(given);
       if (folder === undefined || !(await ensureTrusted())) return;
       const known = panels.all.find((panel) => panel.folder === folder);
