@@ -49,8 +49,8 @@ constexpr RegisteredBackend table[] = {
         .name = "cuda",
         .status = cuda_status,
         .make = [](const BackendChoice& choice) { return make_cuda_backend(choice.cuda); },
-        // The driver's: a context, the kernels loaded into it and cuBLASLt's, tile lists, tables of partial sums, and blocks
-        // kept for the next bin. Measured with models of 1 to 8 billion parameters.
+        // A context, the kernels loaded into it and cuBLASLt's, and what of memory is not counted one by one: tile lists, tables of
+        // partial sums, blocks kept for the next bin. Measured with models of 1 to 8 billion parameters.
         .memory =
             {.activations = DType::bf16,
              .driver = 1900 * mib,

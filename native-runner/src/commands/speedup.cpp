@@ -46,6 +46,7 @@ void check_same_pairs(const Plan& shared, const Plan& naive, const SpeedupArgume
 double timed_step(Trainer& trainer, const Plan& plan, std::int64_t step, double learning_rate) {
     const auto start = std::chrono::steady_clock::now();
     trainer.step(plan, step, learning_rate);
+    trainer.backend().synchronize();
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 

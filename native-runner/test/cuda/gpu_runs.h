@@ -99,13 +99,13 @@ class Gpus {
         });
     }
 
-    /// Losses and norms of the steps, on the first; all say the same.
+    /// Losses and norms of the steps, on the first; all say the same. Updates go on beside the next step where they may, as in runs.
     std::vector<double> train(const Plan& plan, const TrainingOptions& options, std::int64_t begin = 0) {
         std::vector<std::vector<double>> said(runs_.size());
         threads_->run([&](std::size_t rank) {
             for (std::int64_t s = begin; s < plan.steps(); ++s) {
                 const StepResult result =
-                    runs_[rank]->trainer.step(plan, s, learning_rate_at(s, plan.steps(), options));
+                    runs_[rank]->trainer.step(plan, s, learning_rate_at(s, plan.steps(), options), true);
                 said[rank].push_back(result.mean.loss);
                 said[rank].push_back(result.grad_norm);
             }

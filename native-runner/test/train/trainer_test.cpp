@@ -586,7 +586,7 @@ TEST_CASE("an update beside the next step is awaited by whatever reads what it c
     CHECK(same(late.trainer.optimizer().second_moment(), run.trainer.optimizer().second_moment()));
 }
 
-TEST_CASE("a policy that the reference follows is updated in the step itself") {
+TEST_CASE("a policy that the reference follows, and an adapter, are updated in the step itself") {
     const Plan plan = random_plan(Packing::shared);
     TrainingOptions options = strong_options();
     options.reference = ReferenceMode::in_step;
@@ -595,6 +595,16 @@ TEST_CASE("a policy that the reference follows is updated in the step itself") {
     RunOn<LateBackend> follows(options);
     follows.trainer.step(plan, 0, 1e-3, true);
     CHECK(follows.backend.asked() == 0);
+
+    TrainingOptions of_adapter = strong_options();
+    of_adapter.reference = ReferenceMode::in_step;
+    of_adapter.lora.emplace();
+    RunOn<LateBackend> below(strong_options());
+    Lora adapter(below.backend, config, lora_modules(config, *of_adapter.lora, "test"), DType::f32);
+    Trainer trainer(below.backend, below.transformer, Policy(below.policy, adapter), of_adapter);
+    initialise(below.backend, adapter, 1);
+    trainer.step(plan, 0, 1e-3, true);
+    CHECK(below.backend.asked() == 0);
 }
 
 TEST_CASE("a bin that was prepared ahead is used only where it is the one that comes") {

@@ -11,7 +11,8 @@ CudaBackend::CudaBackend(const CudaOptions& options)
       staging_(stream_.get()),
       downloads_(stream_.get()),
       pieces_(stream_.get(), memory_),
-      matmul_(options.cublaslt, device_, memory_, stream_.get(), options.deterministic, options.findings) {}
+      matmul_(options.cublaslt, device_, memory_, stream_.get(), beside_.get(), options.deterministic,
+              options.findings) {}
 
 // Memory goes back to the driver only after the work that uses it.
 CudaBackend::~CudaBackend() {

@@ -197,8 +197,12 @@ struct Matmul::Plan {
 };
 
 Matmul::Matmul(const std::string& cublaslt, const Device& device, std::shared_ptr<DeviceMemory> memory,
-               cudaStream_t stream, bool fixed_choice, const FindingsUnder& findings)
-    : lt_(cublaslt), memory_(std::move(memory)), stream_(stream), fixed_choice_(fixed_choice) {
+               cudaStream_t stream, cudaStream_t beside, bool fixed_choice, const FindingsUnder& findings)
+    : lt_(cublaslt),
+      memory_(std::move(memory)),
+      stream_(stream),
+      beside_(beside),
+      fixed_choice_(fixed_choice) {
     if (findings && !fixed_choice_) kept_ = findings(circumstances(device, lt_));
     workspace_ = take_buffer(memory_, workspace_bytes);
     check(cudaEventCreate(&begin_), "cudaEventCreate");
@@ -362,6 +366,7 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
         return false;  // the choice is not worth failing for
     }
     plan.fit(part);
+    check(cudaStreamSynchronize(beside_), "cudaStreamSynchronize");
     // Candidates take turns, so that a change of the clock meets all of them. The first turn loads kernels
     // and does not count.
     constexpr int turns = 4;

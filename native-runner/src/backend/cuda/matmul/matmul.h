@@ -42,9 +42,9 @@ struct Product {
 class Matmul {
   public:
     /// With `fixed_choice` nothing is timed and nothing that was is used: the library's first suggestion is, so
-    /// that results are the same bits in every process.
+    /// that results are the same bits in every process. Nothing is timed beside what `beside` has to do.
     Matmul(const std::string& cublaslt, const Device& device, std::shared_ptr<DeviceMemory> memory,
-           cudaStream_t stream, bool fixed_choice, const FindingsUnder& findings);
+           cudaStream_t stream, cudaStream_t beside, bool fixed_choice, const FindingsUnder& findings);
     ~Matmul();
     Matmul(const Matmul&) = delete;
     Matmul& operator=(const Matmul&) = delete;
@@ -105,7 +105,7 @@ class Matmul {
 
     CublasLt lt_;
     std::shared_ptr<DeviceMemory> memory_;
-    cudaStream_t stream_;
+    cudaStream_t stream_, beside_;
     bool fixed_choice_, settled_ = false;
     std::unique_ptr<Findings> kept_;
     Buffer workspace_;
