@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "core/error.h"
 #include "core/stopwatch.h"
 #include "core/terminal.h"
+#include "io/atomic_file.h"
 #include "io/read_ahead.h"
 #include "pretrained/weights_hash.h"
 #include "run/ahead.h"
@@ -234,6 +236,9 @@ void guarded(const std::filesystem::path& folder, const Work& work, const Failed
         work();
     } catch (const Error& error) {
         throw failed(error);
+    } catch (const std::filesystem::filesystem_error& error) {
+        // A folder may go at any time.
+        throw failed(cannot_write(error.code().value(), error.path1()));
     } catch (const std::bad_alloc&) {
         throw failed(
             Error(ExitCode::out_of_memory, "Not enough memory", folder.string(),

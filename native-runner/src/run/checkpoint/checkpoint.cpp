@@ -92,7 +92,13 @@ void write_state(const AtomicFolder& folder, const CheckpointState& state, const
     json["training"] = nlohmann::ordered_json::parse(state.training);
     if (options.eval_steps > 0) json["eval"] = state.best.to_json();
     if (state.weights_only) json["weights_only"] = true;
-    for (const char* name : written) json["bytes"][name] = std::filesystem::file_size(folder.path() / name);
+    for (const char* name : written) {
+        // The run's folder may be moved away at any time.
+        std::error_code error;
+        const auto bytes = std::filesystem::file_size(folder.path() / name, error);
+        if (error) throw cannot_write(error.value(), folder.path() / name);
+        json["bytes"][name] = bytes;
+    }
     write_text(folder.path() / "state.json", json.dump(2) + "\n");
 }
 
