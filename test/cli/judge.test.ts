@@ -187,17 +187,20 @@ test('rules and the responses of the dataset cost nothing', async () => {
   assert.match(trained.stdout, /the run was trained on these prompts/);
 });
 
+/** Six prompts, short answers, against the reference. */
+const byRule = (folder: string, program: string): JudgeRequest => ({
+  folder,
+  against: 'reference',
+  count: 6,
+  sampling: { ...JUDGE_DEFAULTS.sampling, max_new_tokens: 12 },
+  judge: { kind: 'rule', rule: 'shorter' },
+  ask: JUDGE_DEFAULTS.ask,
+  runner: DEFAULT_RUNNER,
+  program,
+});
+
 test('what is looked at first has its prompts prepared once, and is judged by the same process', async (t) => {
-  const request: JudgeRequest = {
-    folder: run,
-    against: 'reference',
-    count: 6,
-    sampling: { ...JUDGE_DEFAULTS.sampling, max_new_tokens: 12 },
-    judge: { kind: 'rule', rule: 'shorter' },
-    ask: JUDGE_DEFAULTS.ask,
-    runner: DEFAULT_RUNNER,
-    program: runner,
-  };
+  const request = byRule(run, runner);
   const worker = path.join(repository, 'dist/workers/judge.js');
   const judging = taskProcess('judge', worker);
   t.after(() => judging.end());
@@ -233,16 +236,7 @@ test('an adapter and the model below it complete their prompts in one process, e
   const judging = taskProcess('judge', path.join(repository, 'dist/workers/judge.js'));
   t.after(() => judging.end());
   const [whole, cut] = [await watchedRunner(folder), await watchedRunner(folder, 3)];
-  const request: JudgeRequest = {
-    folder: adapter,
-    against: 'reference',
-    count: 6,
-    sampling: { ...JUDGE_DEFAULTS.sampling, max_new_tokens: 12 },
-    judge: { kind: 'rule', rule: 'shorter' },
-    ask: JUDGE_DEFAULTS.ask,
-    runner: DEFAULT_RUNNER,
-    program: whole.program,
-  };
+  const request = byRule(adapter, whole.program);
   const textsOf = ({ verdicts }: JudgeReport) => verdicts.map(({ texts }) => texts);
   const forget = (): Promise<void> => rm(path.join(adapter, 'judge'), { recursive: true });
   const progress: number[] = [];

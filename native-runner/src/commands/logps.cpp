@@ -1,6 +1,5 @@
 #include <cstdio>
 #include <deque>
-#include <functional>
 
 #include "commands/commands.h"
 #include "commands/loaded_model.h"
@@ -26,7 +25,7 @@ void logps_command(const LogpsArguments& arguments) {
         PendingLogps logps;
         bool is_there() const { return logps.is_there(); }
     };
-    OneBehind<Pass, std::function<void(const Pass&)>> passes([&](const Pass& pass) {
+    OneBehind<Pass> passes([&](const Pass& pass) {
         const std::vector<float> of_bin = pass.logps.logps();
         add_by_sequence(plan.bin(pass.bin), of_bin, sums);
         if (arguments.per_token) target_logps.insert(target_logps.end(), of_bin.begin(), of_bin.end());

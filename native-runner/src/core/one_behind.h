@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -7,10 +8,10 @@ namespace wishbone {
 
 /// Work on a device is waited for once the next is begun, so that the device always has some. `Begun` says with `is_there` that there is
 /// nothing to wait for: such work is finished at once.
-template <typename Begun, typename Finish>
+template <typename Begun>
 class OneBehind {
   public:
-    explicit OneBehind(Finish finish) : finish_(std::move(finish)) {}
+    explicit OneBehind(std::function<void(const Begun&)> finish) : finish_(std::move(finish)) {}
 
     void add(Begun begun) {
         end();
@@ -23,7 +24,7 @@ class OneBehind {
     }
 
   private:
-    Finish finish_;
+    std::function<void(const Begun&)> finish_;
     std::optional<Begun> last_;
 };
 

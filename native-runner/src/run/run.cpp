@@ -16,7 +16,6 @@
 #include "core/error.h"
 #include "core/stopwatch.h"
 #include "core/terminal.h"
-#include "io/atomic_file.h"
 #include "io/read_ahead.h"
 #include "pretrained/weights_hash.h"
 #include "run/ahead.h"
@@ -237,8 +236,9 @@ void guarded(const std::filesystem::path& folder, const Work& work, const Failed
     } catch (const Error& error) {
         throw failed(error);
     } catch (const std::filesystem::filesystem_error& error) {
-        // A folder may go at any time.
-        throw failed(cannot_write(error.code().value(), error.path1()));
+        // A folder may go at any time, and a disk.
+        throw failed(Error(ExitCode::cannot_write, "A file cannot be reached: " + error.code().message(),
+                           error.path1().string(), "Check the folder and the disk, then resume the run."));
     } catch (const std::bad_alloc&) {
         throw failed(
             Error(ExitCode::out_of_memory, "Not enough memory", folder.string(),

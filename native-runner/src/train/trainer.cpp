@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -31,7 +30,6 @@ Trainer::Trainer(Backend& backend, Transformer& transformer, Policy policy, cons
       ranks_(ranks),
       transformer_(transformer),
       policy_(policy),
-      offload_(offload.optimizer),
       options_(options),
       preference_(options.loss),
       warm_up_(sft_alone()),
@@ -110,8 +108,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
     const auto dealt = dealt_bins(plan, state.bins(), ranks_.size());
     const std::vector<std::int64_t>& own_bins = dealt[static_cast<std::size_t>(ranks_.rank())];
     if (!state.bins_are_independent()) {
-        OneBehind<BinPass, std::function<void(const BinPass&)>> passes(
-            [&plan](const BinPass& pass) { finish_pass(plan, pass); });
+        OneBehind<BinPass> passes([&plan](const BinPass& pass) { finish_pass(plan, pass); });
         for (const std::int64_t b : own_bins) {
             const auto device = ahead_.take(plan.bin(b));
             passes.add(begin_pass(plan, state, b, *device, false));
@@ -143,7 +140,7 @@ StepResult Trainer::loss_and_gradient(const Plan& plan, std::int64_t step) {
         transformer_.backward(policy_.view(), gradients_.view(), *device, weight, gradients_.progress());
         gradients_.end_bin();
     }
-    update_.settle();
+    update_.settle();  // nor does a step without bins
     if (const auto next = first_bin(plan, step + 1)) ahead_.prepare(plan.bin(*next));
     gradients_.finish();
     if (ranks_.size() > 1 && state.bins_are_independent()) {
@@ -177,8 +174,7 @@ std::optional<EvalResult> Trainer::evaluate(const Plan& plan, const PlanReferenc
     const std::vector<std::int64_t> own_bins =
         dealt_bins(plan, bins, ranks_.size())[static_cast<std::size_t>(ranks_.rank())];
     auto step = steps.begin();
-    OneBehind<BinPass, std::function<void(const BinPass&)>> passes(
-        [&plan](const BinPass& pass) { finish_pass(plan, pass); });
+    OneBehind<BinPass> passes([&plan](const BinPass& pass) { finish_pass(plan, pass); });
     bool stopped = false;
     for (const std::int64_t b : own_bins) {
         if ((stopped = stop())) break;
@@ -208,7 +204,7 @@ ModelView Trainer::policy_view() {
 }
 
 bool Trainer::may_update_beside() const {
-    return ranks_.size() == 1 && policy_.adapter == nullptr && policy_.supply == nullptr && !offload_ &&
+    return ranks_.size() == 1 && policy_.adapter == nullptr && optimizer_.may_update_beside() &&
            !options_.sync_ref_model;
 }
 

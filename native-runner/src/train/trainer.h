@@ -170,7 +170,6 @@ class Trainer {
     Communicator& ranks_;
     Transformer& transformer_;
     Policy policy_;
-    bool offload_;
     TrainingOptions options_;
     PreferenceLoss preference_, warm_up_;
     LengthWeights lengths_;

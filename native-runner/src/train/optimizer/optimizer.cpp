@@ -157,7 +157,7 @@ double Optimizer::scale_of(double grad_norm) const {
 
 std::vector<std::unique_ptr<Milestone>> Optimizer::update_beside(const NamedTensors& gradients,
                                                                  double learning_rate, double grad_norm) {
-    require(!is_sharded() && !offload_.optimizer, "update beside");
+    require(may_update_beside(), "update beside");
     const double scale = scale_of(grad_norm);
     ++updates_;
     std::vector<std::unique_ptr<Milestone>> reached(trained_.buckets().size());

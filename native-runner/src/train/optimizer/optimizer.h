@@ -42,7 +42,9 @@ class Optimizer {
     /// `exposed` gets the time that it takes to gather the weights.
     void update(const NamedTensors& gradients, double learning_rate, double grad_norm, ExposedTime& exposed);
 
-    /// The same of what one device has by itself and in its own memory, beside what the backend is asked for from now on: for each bucket
+    /// Whether what is updated here is all of it, and in the device's memory.
+    bool may_update_beside() const { return !is_sharded() && !offload_.optimizer; }
+    /// The same of such, beside what the backend is asked for from now on: for each bucket
     /// of what is trained the milestone before which nothing may read its weights, state or gradient. Null where there is nothing to await.
     std::vector<std::unique_ptr<Milestone>> update_beside(const NamedTensors& gradients, double learning_rate,
                                                           double grad_norm);

@@ -1,7 +1,6 @@
 #include "train/reference/reference_pass.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -74,7 +73,7 @@ bool compute_reference(const Plan& plan, PlanReference& reference, const LengthW
     }
     reference.logps.assign(reference.keys(), 0.0);
     std::size_t done = 0;
-    OneBehind<Pass, std::function<void(const Pass&)>> passes([&](const Pass& pass) {
+    OneBehind<Pass> passes([&](const Pass& pass) {
         add_reference(plan.bin(pass.of->bin), pass.logps.logps(), lengths, sequences);
         for (const std::int32_t sequence : pass.of->sequences)
             reference.logps[reference.key(sequence)] = sequences[index(sequence)].logps.reference;
