@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-from workload import Pair, work_of
+from workload import Pair, whole_work_of
 
 TOKENS = 16384
 HEADS, KV_HEADS = 32, 8
@@ -91,7 +91,7 @@ def main() -> None:
             until.copy_(visible_until(tree))
             mask = create_block_mask(visible, None, None, TOKENS, TOKENS, device="cuda")
             count = TOKENS // sum(tree)
-            pairs = work_of([tree] * count, shared=True).visible_pairs
+            pairs = whole_work_of([tree] * count, shared=True).visible_pairs
 
             for kernel, how in flex_kernels.items():
 

@@ -98,6 +98,13 @@ class BinWork:
 
 
 def work_of(pairs: list[Pair], shared: bool) -> BinWork:
+    """Without the last token of each response, which is scored and which nothing reads."""
+    read = whole_work_of([(prompt, chosen - 1, rejected - 1) for prompt, chosen, rejected in pairs], shared)
+    return BinWork(read.tokens, read.visible_pairs, whole_work_of(pairs, shared).read_rows)
+
+
+def whole_work_of(pairs: list[Pair], shared: bool) -> BinWork:
+    """Of every token, as attention alone is measured."""
     tokens = visible = rows = 0
     for prompt, chosen, rejected in pairs:
         def triangle(n: int) -> int:

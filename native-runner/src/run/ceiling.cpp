@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "plan/computed_rows.h"
+
 namespace wishbone {
 
 double linear_share(const Plan& plan, const ModelConfig& config) {
@@ -14,7 +16,7 @@ double linear_share(const Plan& plan, const ModelConfig& config) {
     double linear = 0, all = 0;
     for (std::int64_t b = 0; b < plan.bins(); ++b) {
         const BinView bin = plan.bin(b);
-        const auto tokens = static_cast<double>(bin.tokens.size());
+        const auto tokens = static_cast<double>(computed_rows(bin).size());
         const std::set<std::int32_t> read(bin.target_row.begin(), bin.target_row.end());
         linear += 2 * hidden *
                   ((query + 2 * keys) * layers * tokens +

@@ -15,6 +15,7 @@
 #include "comm/counted_rank.h"
 #include "core/error.h"
 #include "core/host_memory.h"
+#include "plan/computed_rows.h"
 #include "pretrained/model_weights.h"
 #include "run/samples.h"
 #include "train/ranks/rank_model.h"
@@ -24,7 +25,7 @@ namespace wishbone {
 
 namespace {
 
-/// Bins with the most tokens, rows that a target reads, and targets: together they decide every size.
+/// Bins with the most tokens that are computed, rows that a target reads, and targets: together they decide every size.
 std::set<std::int64_t> largest_bins(const Plan& plan) {
     std::int64_t by_tokens = 0, by_rows = 0, by_targets = 0;
     std::size_t tokens = 0, rows = 0, targets = 0;
@@ -33,7 +34,8 @@ std::set<std::int64_t> largest_bins(const Plan& plan) {
         std::vector<bool> read(bin.tokens.size());
         for (const std::int32_t row : bin.target_row) read[static_cast<std::size_t>(row)] = true;
         const auto read_rows = static_cast<std::size_t>(std::ranges::count(read, true));
-        if (bin.tokens.size() > tokens) tokens = bin.tokens.size(), by_tokens = b;
+        const std::size_t computed = computed_rows(bin).size();
+        if (computed > tokens) tokens = computed, by_tokens = b;
         if (read_rows > rows) rows = read_rows, by_rows = b;
         if (bin.target_row.size() > targets) targets = bin.target_row.size(), by_targets = b;
     }

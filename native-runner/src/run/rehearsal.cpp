@@ -15,6 +15,7 @@
 #include "model/lora.h"
 #include "model/parameters.h"
 #include "model/transformer/transformer.h"
+#include "plan/computed_rows.h"
 #include "run/samples.h"
 
 namespace wishbone {
@@ -176,7 +177,8 @@ std::vector<std::int64_t> bins_of_usual_sizes(const Plan& plan) {
         std::vector<std::int32_t> rows(bin.target_row.begin(), bin.target_row.end());
         std::ranges::sort(rows);
         const auto repeated = std::ranges::unique(rows);
-        const Size size = {b, bin.tokens.size(), length_class(static_cast<std::int64_t>(bin.tokens.size())),
+        const std::size_t tokens = computed_rows(bin).size();
+        const Size size = {b, tokens, length_class(static_cast<std::int64_t>(tokens)),
                            length_class(static_cast<std::int64_t>(rows.size() - repeated.size()))};
         ++of_length[size.length];
         ++of_reads[size.reads];

@@ -26,6 +26,7 @@
 #include "core/half.h"
 #include "cuda/phase_backend.h"
 #include "io/json.h"
+#include "plan/computed_rows.h"
 #include "run/memory_plan.h"
 #include "support/plan_columns.h"
 #include "support/temporary_folder.h"
@@ -142,7 +143,9 @@ struct Work {
     double tokens = 0, visible_pairs = 0, read_rows = 0;
 };
 
-Work work_of(const BinView& bin) {
+Work work_of(const BinView& whole) {
+    const ComputedBin computed(whole);
+    const BinView& bin = computed.view();
     Work work;
     work.tokens = static_cast<double>(bin.tokens.size());
     for (std::size_t k = 0; k < bin.visible_until.size(); ++k)

@@ -27,7 +27,9 @@ export function pairCost({ prompt, chosen, rejected, shared }: PairLengths, shap
   const sharedTokens = naiveTokens - shared;
   if (shape === undefined) return { naiveTokens, sharedTokens, flops: undefined };
   const triangle = (length: number): number => (length * (length + 1)) / 2;
-  const visiblePairs = triangle(chosen) + triangle(rejected);
+  // The last token of a response is read by nothing, so it costs nothing.
+  const visiblePairs = triangle(chosen - 1) + triangle(rejected - 1);
+  const inBoth = Math.min(shared, chosen - 1, rejected - 1);
   const readRows = chosen + rejected - 2 * prompt;
   // Rows from the prompt's last token on that score a token of both responses.
   const readTwice = Math.max(0, Math.min(shared - 1, chosen - 2, rejected - 2) - (prompt - 1) + 1);
@@ -35,10 +37,10 @@ export function pairCost({ prompt, chosen, rejected, shared }: PairLengths, shap
     naiveTokens,
     sharedTokens,
     flops: {
-      naive: forwardFlops(shape, { tokens: naiveTokens, visiblePairs, readRows }),
+      naive: forwardFlops(shape, { tokens: naiveTokens - 2, visiblePairs, readRows }),
       shared: forwardFlops(shape, {
-        tokens: sharedTokens,
-        visiblePairs: visiblePairs - triangle(shared),
+        tokens: naiveTokens - 2 - inBoth,
+        visiblePairs: visiblePairs - triangle(inBoth),
         readRows: readRows - readTwice,
       }),
     },

@@ -7,6 +7,10 @@ import type { TimedWork } from './time.js';
 export interface BaselineWork {
   /** Forward passes over a row of tokens. */
   readonly bins: number;
+  /** Of all sequences, each whole. */
+  readonly tokens: number;
+  /** (query, key) pairs of all sequences, each whole. */
+  readonly visiblePairs: number;
   /** Required, of all bins. */
   readonly required: BinWork;
   /** Computed: with padding, in whole tiles. */
@@ -24,14 +28,13 @@ export interface SequenceLength {
  * the sequences one behind the other.
  */
 export function naiveWork(sequences: readonly SequenceLength[], capacity: number, tile: number): BaselineWork {
-  const required = requiredWork(sequences);
-  const { tokens, readRows } = required;
+  const { required, ...whole } = workOf(sequences);
   const tiles = causalTiles(
     sequences.map((sequence) => sequence.tokens),
     tile,
   );
-  const computed = { tokens, readRows, computedPairs: tiles * tile ** 2 };
-  return { bins: Math.ceil(tokens / capacity), required, computed };
+  const computed = { tokens: required.tokens, readRows: required.readRows, computedPairs: tiles * tile ** 2 };
+  return { ...whole, bins: Math.ceil(whole.tokens / capacity), required, computed };
 }
 
 /**
@@ -39,7 +42,7 @@ export function naiveWork(sequences: readonly SequenceLength[], capacity: number
  * shorter padded to the longer. The LM head is counted on response rows only, as everywhere here.
  */
 export function unpackedWork(sequences: readonly SequenceLength[], tile: number): BaselineWork {
-  const required = requiredWork(sequences);
+  const { required, ...whole } = workOf(sequences);
   let tokens = 0;
   let tiles = 0;
   for (let chosen = 0; chosen < sequences.length; chosen += 2) {
@@ -49,7 +52,7 @@ export function unpackedWork(sequences: readonly SequenceLength[], tile: number)
     tiles += across * (across + 1);
   }
   const computed = { tokens, readRows: required.readRows, computedPairs: tiles * tile ** 2 };
-  return { bins: sequences.length / 2, required, computed };
+  return { ...whole, bins: sequences.length / 2, required, computed };
 }
 
 /** Visible pairs of one sequence by itself: a token sees those before it, the last `window` of them. */
@@ -58,15 +61,19 @@ function causalPairs(length: number, window = length): number {
   return (short * (short + 1)) / 2 + (length - short) * window;
 }
 
-function requiredWork(sequences: readonly SequenceLength[]): BinWork {
-  let [tokens, readRows, visiblePairs] = [0, 0, 0];
-  for (const sequence of sequences) {
-    tokens += sequence.tokens;
-    readRows += sequence.response;
-    visiblePairs += causalPairs(sequence.tokens);
-  }
-  const pairsWithin = (window: number): number => sequences.reduce((pairs, sequence) => pairs + causalPairs(sequence.tokens, window), 0);
-  return { tokens, readRows, visiblePairs, pairsWithin };
+/** Sequences whole, and what they require: not their last tokens, which nothing reads. */
+function workOf(sequences: readonly SequenceLength[]): Pick<BaselineWork, 'tokens' | 'visiblePairs' | 'required'> {
+  const sum = (value: (sequence: SequenceLength) => number): number => sequences.reduce((total, one) => total + value(one), 0);
+  return {
+    tokens: sum(({ tokens }) => tokens),
+    visiblePairs: sum(({ tokens }) => causalPairs(tokens)),
+    required: {
+      tokens: sum(({ tokens }) => tokens - 1),
+      readRows: sum(({ response }) => response),
+      visiblePairs: sum(({ tokens }) => causalPairs(tokens - 1)),
+      pairsWithin: (window) => sum(({ tokens }) => causalPairs(tokens - 1, window)),
+    },
+  };
 }
 
 /**

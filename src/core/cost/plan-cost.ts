@@ -1,5 +1,6 @@
 import { flopsByPart, sumFlops, type Flops, type LlamaShape } from '../model/flops.js';
 import { stepCount, type PlanArrays } from '../plan/plan.js';
+import { requiredWork } from '../plan/required-work.js';
 import { binSequences, naiveWork, stepSequences, unpackedWork, type BaselineWork } from './baseline.js';
 import { h200 } from './device.js';
 import { countTiles, TILE_SIZE, type TileCounts } from './tiles.js';
@@ -72,15 +73,15 @@ export function binCost(plan: PlanArrays, bin: number, shape: LlamaShape, option
   const { tile } = options.device ?? h200;
   const { full, partial } = tile === TILE_SIZE ? tiles : countTiles(visibleUntil, tile);
   const computedPairs = (full + partial) * tile ** 2;
-  const position = plan.position.subarray(plan.binStart[bin], plan.binStart[bin + 1]);
-  const pairsWithin = (window: number): number => position.reduce((pairs, depth) => pairs + Math.min(depth + 1, window), 0);
-  const work = { tokens: visibleUntil.length, readRows: countReadRows(plan, bin), visiblePairs };
+  const required = requiredWork(plan, bin);
   return {
     bins: 1,
-    ...work,
+    tokens: visibleUntil.length,
+    readRows: required.readRows,
+    visiblePairs,
     tiles,
-    flops: flopsByPart(shape, { ...work, pairsWithin }),
-    seconds: binSeconds(shape, { ...work, computedPairs }, options),
+    flops: flopsByPart(shape, required),
+    seconds: binSeconds(shape, { ...required, computedPairs }, options),
   };
 }
 
@@ -143,24 +144,13 @@ export function sumSeconds({ matmul, attention, memory }: Seconds): number {
   return matmul + attention + memory;
 }
 
-function countReadRows(plan: PlanArrays, bin: number): number {
-  const read = new Uint8Array((plan.binStart[bin + 1] as number) - (plan.binStart[bin] as number));
-  let count = 0;
-  for (let target = plan.targetStart[bin] as number; target < (plan.targetStart[bin + 1] as number); target++) {
-    const row = plan.targetRow[target] as number;
-    if (read[row] === 0) count++;
-    read[row] = 1;
-  }
-  return count;
-}
-
 function baselineCost(shape: LlamaShape, work: BaselineWork, options: TimeOptions): BaselineCost {
-  const { required } = work;
+  const { bins, tokens, visiblePairs, required } = work;
   return {
-    bins: work.bins,
-    tokens: required.tokens,
+    bins,
+    tokens,
     readRows: required.readRows,
-    visiblePairs: required.visiblePairs,
+    visiblePairs,
     flops: flopsByPart(shape, required),
     total: baselineSeconds(shape, work, options) + stepSeconds(shape, options.device),
   };

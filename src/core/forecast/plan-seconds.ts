@@ -1,5 +1,5 @@
 import { binSeconds, TILE_SIZE, type DeviceSpeed, type Passes, stepSeconds, sumSeconds } from '../cost/index.js';
-import type { LlamaShape } from '../model/flops.js';
+import { layerWeights, type LlamaShape } from '../model/flops.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { PlanSeconds } from './plan-forecast.js';
 
@@ -11,11 +11,12 @@ export type TimedSummary = Pick<PlanSummary, 'bins' | 'steps' | 'planTokens' | '
  * the bins, which needs the plan.
  */
 export function planSeconds(summary: TimedSummary, shape: LlamaShape, device: DeviceSpeed): PlanSeconds {
-  const { bins, steps, planTokens, flops } = summary;
+  const { bins, steps, flops } = summary;
+  const { qkv, head } = layerWeights(shape);
   const work = {
-    tokens: planTokens / bins,
-    // The LM head sees the rows that targets read, and nothing else.
-    readRows: flops.head / (2 * shape.hiddenSize * shape.vocabSize) / bins,
+    // Each layer projects the tokens that are computed, and the LM head the rows that targets read, and nothing else.
+    tokens: flops.qkv / (2 * qkv * shape.layers) / bins,
+    readRows: flops.head / (2 * head) / bins,
     computedPairs: computedPairs(summary, device.tile) / bins,
   };
   const all = (passes: Passes): number => bins * sumSeconds(binSeconds(shape, work, { device, passes }));

@@ -19,9 +19,9 @@ export interface SlidingWindow {
 
 /** What of a bin decides the cost of a forward pass over it. */
 export interface BinWork {
-  /** Tokens of the bin. */
+  /** Tokens that targets read, or that such a token sees (`src/core/plan/required-work.ts`). */
   readonly tokens: number;
-  /** (query, key) pairs the mask lets through: the sum over keys k of `visible_until[k] - k`. */
+  /** (query, key) pairs of these tokens that the mask lets through. */
   readonly visiblePairs: number;
   /**
    * The pairs that a sliding window leaves: the sum over queries of the lesser of `position + 1` and `window`. Where it
@@ -50,7 +50,7 @@ export interface Flops {
  * Floating-point operations that one forward pass over a bin needs, whatever the implementation: a multiply and an add
  * count as two.
  *
- * - A matrix with W weights applied to n tokens: 2·W·n. Query, key and value projections run over all tokens, the
+ * - A matrix with W weights applied to n tokens: 2·W·n. The last token of a response is scored and read by nothing, so it is none of them. Query, key and value projections run over all tokens, the
  *   output projection and the three MLP matrices too, except in the last layer, where only the rows that targets read
  *   go on. The LM head sees only those rows.
  * - Attention of one layer: 4·heads·head_dim for each visible (query, key) pair, half for the scores and half for the

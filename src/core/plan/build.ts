@@ -10,6 +10,7 @@ import { arrange, toUnit, type Bin, type PlacedTree, type Unit } from './arrange
 import type { Plan, PlanArrays } from './plan.js';
 import { PrefixOrder } from './prefix-order.js';
 import { Random } from './random.js';
+import { requiredWork } from './required-work.js';
 import { SIDES, type PrefixTree, type Segment, type Sequence } from './tree.js';
 
 /** What a plan is made of. */
@@ -75,7 +76,7 @@ export async function buildPlan(input: PlanInput, options: LayoutOptions, work: 
     }
   }
 
-  const writer = new PlanWriter(steps, options, input.shape);
+  const writer = new PlanWriter(steps, input.shape);
   for (const step of steps) {
     const firstPair = writer.beginStep(step);
     for (const bin of step.bins) {
@@ -187,12 +188,10 @@ class PlanWriter {
   #tokens = 0;
   #targets = 0;
   #segments = 0;
-  /** For each row of the bin at hand, the last bin whose target read it, to count different rows. */
-  readonly #readBy: Int32Array;
   /** Counts the pairs that are trained on, in dataset order, by their index. */
   readonly #keys: ReadonlyMap<number, number>;
 
-  constructor(steps: readonly Step[], options: LayoutOptions, shape: LlamaShape) {
+  constructor(steps: readonly Step[], shape: LlamaShape) {
     this.#shape = shape;
     const sum = (value: (bin: Bin) => number): number =>
       steps.reduce((total, step) => step.bins.reduce((inStep, bin) => inStep + value(bin), total), 0);
@@ -226,7 +225,6 @@ class PlanWriter {
       segmentRole: new Int32Array(segments),
       segmentPair: new Int32Array(segments),
     };
-    this.#readBy = new Int32Array(options.capacity).fill(-1);
     const used = new Set(steps.flatMap((step) => step.units.map(({ index }) => index)));
     this.#keys = new Map([...used].sort((a, b) => a - b).map((index, key) => [index, key]));
   }
@@ -258,31 +256,16 @@ class PlanWriter {
     const { arrays } = this;
     const start = this.#tokens;
     const firstSegment = this.#segments;
-    let visiblePairs = 0;
-    let readRows = 0;
     for (const { tree, firstPair } of bin.trees()) {
       const pair = stepPair + firstPair;
       const rows = this.#tree({ tree, firstPair: pair }, start, firstSegment);
-      tree.sequences.forEach((_, index) => {
-        readRows += this.#sequence(tree, index, rows, pair);
-      });
+      tree.sequences.forEach((_, index) => this.#sequence(tree, index, rows, pair));
     }
-    for (let k = start; k < this.#tokens; k++) visiblePairs += (arrays.visibleUntil[k] as number) - (k - start);
-    const pairsWithin = (window: number): number => {
-      let pairs = 0;
-      for (let q = start; q < this.#tokens; q++) pairs += Math.min((arrays.position[q] as number) + 1, window);
-      return pairs;
-    };
-    arrays.binFlops[this.#bins] = forwardFlops(this.#shape, {
-      tokens: this.#tokens - start,
-      visiblePairs,
-      pairsWithin,
-      readRows,
-    });
+    arrays.binStart[this.#bins + 1] = this.#tokens;
+    arrays.targetStart[this.#bins + 1] = this.#targets;
+    arrays.segmentStart[this.#bins + 1] = this.#segments;
+    arrays.binFlops[this.#bins] = forwardFlops(this.#shape, requiredWork(arrays, this.#bins));
     this.#bins++;
-    arrays.binStart[this.#bins] = this.#tokens;
-    arrays.targetStart[this.#bins] = this.#targets;
-    arrays.segmentStart[this.#bins] = this.#segments;
   }
 
   /** Lays a tree out depth first. @returns the bin-local row at which each segment begins */
@@ -314,29 +297,22 @@ class PlanWriter {
     return rows;
   }
 
-  /** Lists a sequence's targets. @returns how many rows it is the first of its bin to read */
-  #sequence(tree: PrefixTree, index: number, rows: readonly number[], firstPair: number): number {
+  /** Lists a sequence's targets. */
+  #sequence(tree: PrefixTree, index: number, rows: readonly number[], firstPair: number): void {
     const { arrays } = this;
     const { tokens, promptLength, side, pair } = tree.sequences[index] as Sequence;
     const id = 2 * (firstPair + pair) + SIDES.indexOf(side);
-    let newRows = 0;
     for (const segment of tree.paths[index] as readonly number[]) {
       const { begin, end } = tree.segments[segment] as Segment;
       // The token at depth d scores the one at d + 1, which may lie in a child.
       const first = Math.max(begin, promptLength - 1);
       const last = Math.min(end, tokens.length - 1);
       for (let depth = first; depth < last; depth++) {
-        const row = (rows[segment] as number) + (depth - begin);
-        arrays.targetRow[this.#targets] = row;
+        arrays.targetRow[this.#targets] = (rows[segment] as number) + (depth - begin);
         arrays.targetToken[this.#targets] = tokens[depth + 1] as number;
         arrays.targetSequence[this.#targets] = id;
         this.#targets++;
-        if (this.#readBy[row] !== this.#bins) {
-          this.#readBy[row] = this.#bins;
-          newRows++;
-        }
       }
     }
-    return newRows;
   }
 }

@@ -186,12 +186,13 @@ test('the naive layout holds the same tokens on the same paths, each sequence by
         for (let block = 0; block + 1 < naive.blockStart.length; block++) {
           assert.ok(naive.blockStart[block + 1]! - naive.blockStart[block]! <= options.capacity);
         }
-        // Every sequence whole: as many visible cells as all of them have one by one, and FLOPs for just these.
+        // Every sequence whole: as many visible cells as all of them have one by one. FLOPs for these less the last tokens.
         const sequences = sequencesOf(plan, owners, bin);
         const cells = sequences.reduce((sum, { rows }) => sum + (rows.length * (rows.length + 1)) / 2, 0);
         assert.equal(visibleCells(naive), cells);
         const readRows = sequences.reduce((sum, { rows, promptLength }) => sum + rows.length - promptLength, 0);
-        assert.equal(cost!.naive.flops, forwardFlops(shape, { tokens: rowCount(naive), visiblePairs: cells, readRows }));
+        const work = { tokens: rowCount(naive) - sequences.length, visiblePairs: cells - rowCount(naive), readRows };
+        assert.equal(cost!.naive.flops, forwardFlops(shape, work));
       }
     }),
     { numRuns: 40 },

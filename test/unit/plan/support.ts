@@ -99,9 +99,11 @@ export function naiveFlops(pairs: readonly TokenPair[], epochs: number, of: Llam
   const lengths: number[] = [];
   for (const pair of pairs) {
     for (const { length } of [pair.chosen, pair.rejected]) {
-      tokens += length;
-      visiblePairs += (length * (length + 1)) / 2;
-      lengths.push(length);
+      // All but the last token, which nothing reads.
+      const computed = length - 1;
+      tokens += computed;
+      visiblePairs += (computed * (computed + 1)) / 2;
+      lengths.push(computed);
       readRows += length - pair.promptLength;
     }
   }

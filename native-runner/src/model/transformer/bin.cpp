@@ -3,6 +3,7 @@
 
 #include "model/rope_table.h"
 #include "model/transformer/impl.h"
+#include "plan/computed_rows.h"
 
 namespace wishbone {
 
@@ -63,10 +64,10 @@ std::vector<DeviceBin::View> Transformer::Impl::views_of(const BinView& view) {
     return views;
 }
 
-std::shared_ptr<DeviceBin> Transformer::Impl::prepare(const BinView& view) {
-    const std::size_t length = view.tokens.size(), count = view.target_row.size();
+void Transformer::Impl::check(const BinView& view) const {
+    const std::size_t length = view.tokens.size();
     if (view.position.size() != length || view.visible_until.size() != length ||
-        view.target_token.size() != count)
+        view.target_token.size() != view.target_row.size())
         throw fault("the arrays of a bin differ in length");
     const auto outside = [](std::int64_t limit) {
         return [limit](std::int32_t value) { return value < 0 || value >= limit; };
@@ -76,9 +77,17 @@ std::shared_ptr<DeviceBin> Transformer::Impl::prepare(const BinView& view) {
         throw fault("a bin has a token outside the model's vocabulary");
     if (std::any_of(view.target_row.begin(), view.target_row.end(),
                     outside(static_cast<std::int64_t>(length))) ||
-        std::any_of(view.position.begin(), view.position.end(), outside(static_cast<std::int64_t>(length))))
-        throw fault("a bin has a target row or a position outside the bin");
+        std::any_of(view.position.begin(), view.position.end(), outside(static_cast<std::int64_t>(length))) ||
+        std::any_of(view.visible_until.begin(), view.visible_until.end(),
+                    outside(static_cast<std::int64_t>(length) + 1)))
+        throw fault("a bin has a target row, a position or the end of a range outside the bin");
+}
 
+std::shared_ptr<DeviceBin> Transformer::Impl::prepare(const BinView& whole) {
+    check(whole);
+    const ComputedBin computed(whole);
+    const BinView& view = computed.view();
+    const std::size_t length = view.tokens.size(), count = view.target_row.size();
     const ReadRows read(view.target_row);
     auto bin = std::make_shared<DeviceBin>();
     bin->tokens = static_cast<std::int64_t>(length);

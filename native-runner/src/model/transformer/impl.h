@@ -82,7 +82,10 @@ struct Transformer::Impl {
         return bin.views[static_cast<std::size_t>(window - windows.begin())];
     }
 
-    std::shared_ptr<DeviceBin> prepare(const BinView& view);
+    /// Throws a fault where a bin's arrays would lead outside of it or of the vocabulary.
+    void check(const BinView& view) const;
+
+    std::shared_ptr<DeviceBin> prepare(const BinView& whole);
 
     // ---- layer.cpp ----
 

@@ -43,7 +43,8 @@ class Transformer {
     /// rotate: one length for all bins, so that no sequence depends on its neighbours. Before the first bin.
     void expect_length(std::int64_t longest);
 
-    /// Uploads a bin, and does not wait for the device. The view's arrays need not outlive the call. The bin may go as soon as all is
+    /// Uploads a bin without the rows that nothing depends on (plan/computed_rows.h), and does not wait for the
+    /// device. The view's arrays need not outlive the call. The bin may go as soon as all is
     /// asked for that is to work on it.
     std::shared_ptr<DeviceBin> prepare(const BinView& bin);
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "backend/cuda/runtime/check.h"
 #include "backend/length_class.h"
@@ -21,7 +22,7 @@ constexpr std::size_t mib = std::size_t{1} << 20;
 constexpr std::size_t workspace_bytes = 64 * mib;
 /// Timing writes to memory of its own, at most this much; of a larger result only a part is computed.
 constexpr std::size_t scratch_bytes = 256 * mib;
-constexpr int candidates_asked = 8;
+constexpr int candidates_asked = 16;
 /// Products below this are over before a better algorithm would show.
 constexpr double least_flops_to_time = 4e9;
 
@@ -71,7 +72,7 @@ std::string circumstances(const Device& device, const CublasLt& library) {
     std::string driver;
     std::ifstream version("/proc/driver/nvidia/version");
     std::getline(version, driver);
-    return "matrix products 1\ndevice " + device.name + " " + std::to_string(device.capability) + " " +
+    return "matrix products 2\ndevice " + device.name + " " + std::to_string(device.capability) + " " +
            std::to_string(device.multiprocessors) + "\ndriver " + std::to_string(cuda) + " " + driver +
            "\ncublaslt " + library.version();
 }
@@ -359,36 +360,44 @@ bool Matmul::fastest(Plan& plan, const Product& product, const cublasLtMatmulHeu
     if (column_bytes * static_cast<std::size_t>(product.n) > scratch_bytes)
         part.n = std::max<std::int64_t>(std::min<std::int64_t>(product.n, 256),
                                         static_cast<std::int64_t>(scratch_bytes / column_bytes) / 256 * 256);
-    Buffer scratch;
+    // A bf16 result is added to another tensor, which some algorithms are a quarter slower with.
+    Buffer scratch, added_to;
     try {
-        scratch = take_buffer(memory_, column_bytes * static_cast<std::size_t>(part.n));
+        const std::size_t bytes = column_bytes * static_cast<std::size_t>(part.n);
+        scratch = take_buffer(memory_, bytes);
+        if (product.narrow) added_to = take_buffer(memory_, bytes);
     } catch (const Error&) {
         return false;  // the choice is not worth failing for
     }
+    const Result result = {scratch.get(), product.narrow ? added_to.get() : scratch.get()};
     plan.fit(part);
     check(cudaStreamSynchronize(beside_), "cudaStreamSynchronize");
+    const auto milliseconds = [&](const cublasLtMatmulAlgo_t& algorithm) {
+        check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
+        const cublasStatus_t status = launch(plan, algorithm, product.accumulate, result, a, b, 1);
+        check(cudaEventRecord(end_, stream_), "cudaEventRecord");
+        check(cudaEventSynchronize(end_), "timing of a matrix product");
+        float each = 0;
+        check(cudaEventElapsedTime(&each, begin_, end_), "cudaEventElapsedTime");
+        return status == CUBLAS_STATUS_SUCCESS ? each : INFINITY;
+    };
     // Candidates take turns, so that a change of the clock meets all of them. The first turn loads kernels
-    // and does not count.
-    constexpr int turns = 4;
-    std::array<float, candidates_asked> milliseconds{};
-    for (int turn = 0; turn < turns; ++turn)
-        for (int i = 0; i < count; ++i) {
-            float& spent = milliseconds[static_cast<std::size_t>(i)];
-            if (std::isinf(spent)) continue;
-            check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-            const bool ran = launch(plan, candidates[i].algo, product.accumulate,
-                                    {scratch.get(), scratch.get()}, a, b, 1) == CUBLAS_STATUS_SUCCESS;
-            check(cudaEventRecord(end_, stream_), "cudaEventRecord");
-            check(cudaEventSynchronize(end_), "timing of a matrix product");
-            float each = 0;
-            check(cudaEventElapsedTime(&each, begin_, end_), "cudaEventElapsedTime");
-            if (!ran)
-                spent = INFINITY;
-            else if (turn > 0)
-                spent += each;
-        }
-    const auto best = std::min_element(milliseconds.begin(), milliseconds.begin() + count);
-    plan.algorithm = candidates[best - milliseconds.begin()].algo;
+    // and does not count; those that fall behind take part in no further one.
+    constexpr int turns = 10, turns_of_most = 3;
+    struct Candidate {
+        const cublasLtMatmulAlgo_t* algorithm;
+        float sum = 0;
+    };
+    std::vector<Candidate> left;
+    for (int i = 0; i < count; ++i)
+        if (std::isfinite(milliseconds(candidates[i].algo))) left.push_back({&candidates[i].algo});
+    for (int turn = 1; turn < turns && left.size() > 1; ++turn) {
+        for (Candidate& candidate : left) candidate.sum += milliseconds(*candidate.algorithm);
+        std::ranges::stable_sort(left, {}, &Candidate::sum);
+        const float most = left.front().sum * (turn < turns_of_most ? 1.08f : 1.02f);
+        std::erase_if(left, [&](const Candidate& candidate) { return candidate.sum > most; });
+    }
+    if (!left.empty()) plan.algorithm = *left.front().algorithm;
     plan.fit(product);
     return true;
 }

@@ -29,7 +29,7 @@ struct Product {
     std::int64_t lda = 0, ldb = 0, ldd = 0;
     /// false: d is bf16 and overwritten; true: d is f32 and added to, or, by the same algorithm, written.
     bool accumulate = false;
-    /// d is bf16 even when added to.
+    /// What is added to is bf16 too, and another tensor (`run_onto`).
     bool narrow = false;
     Operands operands = Operands::bf16;
 
