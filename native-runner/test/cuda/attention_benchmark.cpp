@@ -68,10 +68,11 @@ DeviceArray<__nv_bfloat16> random_array(std::int64_t count, std::uint64_t seed) 
 struct Bin {
     const char* name;
     int prompt, chosen, rejected;
+    int alike = 0;  ///< tokens that all of the bin's sequences begin with, before the prompt
 
     std::vector<std::int32_t> visible_until() const {
-        std::vector<std::int32_t> until;
-        for (std::int32_t begin = 0; begin + prompt + chosen + rejected <= capacity;) {
+        std::vector<std::int32_t> until(static_cast<std::size_t>(alike), capacity);
+        for (std::int32_t begin = alike; begin + prompt + chosen + rejected <= capacity;) {
             const std::int32_t end = begin + prompt + chosen + rejected;
             until.insert(until.end(), static_cast<std::size_t>(prompt), end);
             until.insert(until.end(), static_cast<std::size_t>(chosen), begin + prompt + chosen);
@@ -224,6 +225,7 @@ int main(int count, char** arguments) {
         const Bin bins[] = {{"1024+512+512", 1024, 512, 512},
                             {"350+300+300", 350, 300, 300},
                             {"100+40+45", 100, 40, 45},
+                            {"8, then 100+40+45", 100, 40, 45, 8},
                             {"causal", capacity, 0, 0}};
         for (const auto& [query_heads, kv_heads, head_dim] :
              {std::array{32, 8, 128}, std::array{32, 8, 64}, std::array{12, 2, 128}}) {

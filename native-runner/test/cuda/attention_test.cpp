@@ -207,6 +207,14 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
     }
 }
 
+/// Sequences of so many tokens each that begin with the same `prompt` tokens and have no others in common.
+Mask begin_alike(std::int32_t sequences, std::int32_t prompt, std::int32_t each) {
+    Mask until(static_cast<std::size_t>(prompt), prompt + sequences * each);
+    for (std::int32_t s = 1; s <= sequences; ++s)
+        until.insert(until.end(), static_cast<std::size_t>(each), prompt + s * each);
+    return until;
+}
+
 /// One to one, 4:1, 6:1 and all on one KV head; every head size.
 const std::vector<AttentionShape> shapes = {shape_of(2, 2, 64),  shape_of(8, 2, 64),   shape_of(16, 1, 64),
                                             shape_of(2, 2, 96),  shape_of(6, 1, 96),   shape_of(1, 1, 128),
@@ -331,6 +339,20 @@ TEST_CASE("cuda attention: 64 branches from one prompt, and a branch at every to
     }
 }
 
+TEST_CASE("cuda attention: keys that nearly all queries see, which Hopper's backward pass works at in parts" *
+          doctest::skip(!have_cuda())) {
+    for (AttentionShape shape :
+         {shape_of(16, 1, 64), shape_of(32, 2, 64), shape_of(16, 1, 128), shape_of(32, 1, 128)}) {
+        check_attention(begin_alike(80, 3, 10), shape);
+        check_attention(begin_alike(9, 70, 61), shape);
+        shape.softcap = 2;
+        check_attention(begin_alike(80, 5, 7), shape);
+        // Far behind the first keys the window leaves some of them.
+        shape.window = 8;
+        check_attention(begin_alike(80, 5, 7), shape);
+    }
+}
+
 TEST_CASE("cuda attention: large scores" * doctest::skip(!have_cuda())) {
     for (const AttentionShape& shape : {shape_of(4, 1, 64), shape_of(4, 1, 128), shape_of(2, 1, 256)}) {
         // Scores of up to a hundred: softmax picks one key, and hidden scores are far above visible ones.
@@ -368,7 +390,8 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
         pairs(7, 30, 20, 25),
         random_trees(91, {.trees = 6, .deepest = 5, .most_children = 3, .longest_segment = 15}),
         random_trees(92, {.trees = 1, .deepest = 3, .most_children = 2, .longest_segment = 200}),
-        Mask(517, 517)};
+        Mask(517, 517),
+        begin_alike(80, 3, 7)};
     const auto f32 = [](const Values& values) { return std::vector<float>(values.begin(), values.end()); };
     const auto check_planes = [&](const AttentionShape& shape, const Mask& until) {
         CAPTURE(shape.query_heads);
@@ -424,8 +447,8 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
         }
     };
     for (const AttentionShape& shape :
-         {shape_of(2, 2, 64), shape_of(8, 2, 64), shape_of(7, 1, 64), shape_of(1, 1, 128),
-          shape_of(12, 2, 128), shape_of(5, 1, 128), shape_of(3, 1, 96)})
+         {shape_of(2, 2, 64), shape_of(8, 2, 64), shape_of(16, 1, 64), shape_of(7, 1, 64),
+          shape_of(1, 1, 128), shape_of(12, 2, 128), shape_of(5, 1, 128), shape_of(3, 1, 96)})
         for (const Mask& until : masks) check_planes(shape, until);
 }
 

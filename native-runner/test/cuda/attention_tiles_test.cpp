@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "backend/attention_window.h"
 #include "backend/cuda/attention/mma/tiles.h"
@@ -131,11 +132,44 @@ void check_forward(const Bin& bin, std::int32_t query_tile, std::int32_t slots_p
     CHECK(std::ranges::all_of(seen, [](int count) { return count == 1; }));
 }
 
-void check_backward(const Bin& bin, const sm90::backward::TileSizes& sizes) {
+/// Key tiles that are worked at in parts as one each, which the parts must make up, with a place each for their sums.
+std::vector<sm90::backward::Tiles::Item> whole_items(const sm90::backward::Tiles& tiles,
+                                                     std::int32_t query_tile) {
+    using Item = sm90::backward::Tiles::Item;
+    std::vector<Item> whole, parts;
+    for (const Item& item : tiles.items) (item.parts == 1 ? whole : parts).push_back(item);
+    std::ranges::sort(parts, [](const Item& a, const Item& b) {
+        return std::pair(a.first_sums, a.part) < std::pair(b.first_sums, b.part);
+    });
+    std::int32_t sums = 0;
+    bool in_order = true, adjoin = true, worth_it = true;
+    for (const Item& item : parts) {
+        in_order &= item.first_sums + item.part == sums++ && item.part < item.parts;
+        worth_it &= item.tiles >= 16;
+        if (item.part == 0) {
+            whole.push_back(item);
+            continue;
+        }
+        Item& all = whole.back();
+        adjoin &= item.kv_head == all.kv_head && item.key_begin == all.key_begin &&
+                  item.key_end == all.key_end && item.parts == all.parts &&
+                  item.first_tile == all.first_tile + all.tiles &&
+                  item.query_begin == all.query_begin + all.tiles * query_tile &&
+                  std::ranges::equal(item.last_until, all.last_until);
+        all.tiles += item.tiles;
+    }
+    CHECK(in_order);
+    CHECK(adjoin);
+    CHECK(worth_it);
+    CHECK(sums == tiles.sums);
+    return whole;
+}
+
+void check_backward(const Bin& bin, const sm90::backward::TileSizes& sizes, std::int32_t processors) {
     constexpr std::int32_t kv_heads = 2;
     const Until& until = bin.until;
     const sm90::backward::Tiles tiles =
-        sm90::backward::make_tiles(until, kv_heads, sizes, 132, bin.first_seen);
+        sm90::backward::make_tiles(until, kv_heads, sizes, processors, bin.first_seen);
     const std::int32_t tokens = length(until);
     std::vector<std::int32_t> tile_of(until.size(), -1);
     bool queries = true;
@@ -164,7 +198,7 @@ void check_backward(const Bin& bin, const sm90::backward::TileSizes& sizes) {
 
     std::vector<int> keys(until.size() * kv_heads);
     bool seen = true, extents = true;
-    for (const sm90::backward::Tiles::Item& item : tiles.items) {
+    for (const sm90::backward::Tiles::Item& item : whole_items(tiles, sizes.query_tile)) {
         for (std::int32_t k = item.key_begin; k < item.key_end; ++k) {
             ++keys[static_cast<std::size_t>(k * kv_heads + item.kv_head)];
             for (std::int32_t q = k; q < until[static_cast<std::size_t>(k)]; ++q) {
@@ -289,9 +323,36 @@ TEST_CASE("cuda tiles: Hopper's backward lists") {
                 CAPTURE(until.size());
                 CAPTURE(window);
                 CAPTURE(sizes.query_tile);
-                check_backward(bin, sizes);
+                check_backward(bin, sizes, 132);
+                check_backward(bin, sizes, 3);
             }
         }
+}
+
+TEST_CASE("cuda tiles: keys that nearly all queries see are worked at in parts, others are not") {
+    // 64 sequences of 100 tokens that begin with the same three; then 64 that do not.
+    Until alike(3, 6403), apart;
+    for (std::int32_t sequence = 0; sequence < 64; ++sequence) {
+        alike.insert(alike.end(), 100, 3 + 100 * (sequence + 1));
+        apart.insert(apart.end(), 100, 100 * (sequence + 1));
+    }
+    const sm90::backward::TileSizes sizes = {32, 128, 128, 1};
+    std::int64_t tiles = 0, longest = 0;
+    bool first_keys = true;
+    const sm90::backward::Tiles lists = sm90::backward::make_tiles(alike, 2, sizes, 16);
+    for (const sm90::backward::Tiles::Item& item : lists.items) {
+        tiles += item.tiles;
+        longest = std::max<std::int64_t>(longest, item.tiles);
+        first_keys &= item.parts == 1 || item.key_begin == 0;
+    }
+    CHECK(lists.sums > 2);
+    CHECK(first_keys);
+    CHECK(longest <= std::max<std::int64_t>(32, (tiles + 3 * std::ssize(lists.items)) / 32));
+    CHECK(sm90::backward::make_tiles(apart, 2, sizes, 16).sums == 0);
+    // Long sequences: first keys are seen by twice as many as others are, which is not worth it.
+    CHECK(sm90::backward::make_tiles(Until(8192, 8192), 8, sizes, 132).sums == 0);
+    CHECK(sm90::backward::make_tiles(pairs(16384, 1024, 512, 512), 2, {10, 128, 64, 2}, 132).sums == 0);
+    CHECK(sm90::backward::make_tiles(pairs(16384, 350, 300, 300), 2, {10, 128, 64, 2}, 132).sums == 0);
 }
 
 TEST_CASE("cuda tiles: lists of the portable kernels") {

@@ -2,8 +2,8 @@
 // that of FlashAttention (arXiv 2205.14135, 2307.08691, 2407.08608), the mask one integer a key (arXiv
 // 2410.01359).
 //
-// Two kernels, neither of which ever adds to what another thread block wrote, so results are the same bits
-// every time and no f32 sums lie in device memory:
+// Two kernels, in which no order of adding depends on which thread block is first, so results are the same bits
+// every time:
 //
 //     query_gradient_kernel, one block = 128 rows of queries, over the keys they see:
 //         delta = Σ dO·O,  S = Q K^T,  P = exp(scale S - lse),  dP = dO V^T,  dS = P (dP - delta)
@@ -15,6 +15,10 @@
 // shared memory, have its warpgroups meet every step, and add dQ atomically to f32 sums that are cleared
 // before and converted after. Measured on an H200 (16,384 tokens, 32/8 heads of size 128, trees 1024+512+512)
 // that took 1.87 ms, two kernels of the same make 1.70 ms (and 1.32 ms as they are now, on an H100).
+//
+// Where far more queries see one key tile than see others (the first one of a bin whose sequences all begin alike), it is
+// worked at in parts, by several thread blocks, whose f32 sums the last one adds up in the order of the parts
+// (key_gradient/part_sums.cuh). Otherwise no sums lie in device memory.
 //
 // A query tile is M rows: the query heads of the KV head, next to each other in memory, times M / group
 // tokens, so that the sum over the group costs nothing and short segments waste little. One warp of warpgroup
@@ -100,15 +104,19 @@ __global__ void __launch_bounds__(threads, 1)
 
 /// Parts of the workspace, each 256-byte aligned.
 struct Workspace {
-    std::size_t stats, next, bytes;
+    std::size_t stats, next, sums, counted, bytes;  ///< `counted`: bytes from `next` on that begin as 0
 
     Workspace(const Work& work, const AttentionShape& shape) {
         const auto rows = static_cast<std::size_t>(work.query_tiles()) *
                           static_cast<std::size_t>(shape.kv_heads * query_rows(shape.head_dim));
         const std::size_t numbers = work.windowed() ? row_statistics<true> : row_statistics<false>;
         stats = 0;
-        next = (rows * numbers * sizeof(float) + 255) / 256 * 256;
-        bytes = next + 256;
+        const auto aligned = [](std::size_t size) { return (size + 255) / 256 * 256; };
+        const auto places = static_cast<std::size_t>(work.sums());
+        next = aligned(rows * numbers * sizeof(float));
+        counted = (2 + places * consumer_warps) * sizeof(int);
+        sums = aligned(next + counted);
+        bytes = sums + places * consumer_threads * static_cast<std::size_t>(shape.head_dim) * sizeof(float);
     }
 };
 
@@ -146,7 +154,7 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
     const CUtensorMap out_map =
         encode_tensor_3d(out, D, query_heads, length, swizzle_width, group, tile_tokens);
 
-    check(cudaMemsetAsync(next, 0, 2 * sizeof(int), stream), "attention backward, counters");
+    check(cudaMemsetAsync(next, 0, parts.counted, stream), "attention backward, counters");
     const Parameters parameters{.items = work.item_list(),
                                 .queries = work.query_list(),
                                 .query_blocks = work.query_block_list(),
@@ -157,6 +165,8 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
                                 .stats = stats,
                                 .d_qkv = d_qkv,
                                 .next = next,
+                                .sums = reinterpret_cast<float4*>(workspace + parts.sums),
+                                .parts_done = next + 2,
                                 .item_count = work.items(),
                                 .query_item_count = work.query_items(),
                                 .query_tiles = work.query_tiles(),

@@ -8,6 +8,7 @@ constexpr int key_tile = 128;    ///< keys of an item of key_gradient_kernel
 constexpr int block_rows = 128;  ///< rows of a block of query_gradient_kernel
 constexpr int consumer_threads = 256;
 constexpr int threads = 128 + consumer_threads;
+constexpr int consumer_warps = consumer_threads / 32;
 
 /// Rows of the query tiles, by head size.
 constexpr int query_rows(std::int64_t head_dim) { return head_dim == 64 ? 128 : 64; }

@@ -21,6 +21,10 @@ constexpr std::int32_t least_cut = 16;
 // tiles.
 constexpr std::int32_t tile_cost = 3;
 
+// Query tiles of the smallest part that a key tile is divided into: what a part costs, with writing its sums and having them read, is
+// little beside.
+constexpr std::int32_t least_part = 32;
+
 // What a query block costs beside its key blocks (loading rows, storing their gradient), in key blocks.
 constexpr std::int32_t block_cost = 3;
 
@@ -36,6 +40,14 @@ void longest_first_at_the_end(std::vector<Item>& list, std::int32_t processors, 
         sum += cost(*tail);
     }
     std::stable_sort(tail, list.end(), [&](const Item& a, const Item& b) { return cost(a) > cost(b); });
+}
+
+/// In how many parts an item is best worked at, by what each processor has to do of all of them: what takes half as long again or
+/// more alone is divided, into parts of half of that. Below, parts cost more than the wait.
+std::int32_t parts_of(const Tiles::Item& item, std::int64_t work_of_each) {
+    if (2 * (item.tiles + tile_cost) < 3 * work_of_each) return 1;
+    const std::int64_t most = std::max<std::int64_t>(least_part, work_of_each / 2);
+    return static_cast<std::int32_t>((item.tiles + most - 1) / most);
 }
 
 struct Cutter {
@@ -170,7 +182,10 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
                             .query_begin = begin + skipped * sizes.query_tile,
                             .first_tile = first_tile + skipped,
                             .tiles = cutter.tiles_seeing(begin, from, std::max(first_half, second_half)),
-                            .last_until = {first_half, second_half}});
+                            .last_until = {first_half, second_half},
+                            .part = 0,
+                            .parts = 1,
+                            .first_sums = 0});
             sum += list.back().tiles + tile_cost;
             for (std::int32_t k = from; k < to; k += sizes.key_block) {
                 const std::int32_t stop = std::min(k + sizes.key_block, to);
@@ -208,13 +223,31 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
     std::stable_sort(groups.begin(), groups.end(),
                      [](const Group& a, const Group& b) { return a.work > b.work; });
     const auto steps_of = [&](std::int32_t block) { return block_steps[std::size_t(block)]; };
+    std::int64_t work = 0;
+    for (const Group& group : groups) work += group.work * kv_heads;
     for (Group& group : groups) {
         std::stable_sort(group.blocks.begin(), group.blocks.end(),
                          [&](std::int32_t a, std::int32_t b) { return steps_of(a) > steps_of(b); });
         for (std::int32_t head = 0; head < kv_heads; ++head) {
             for (Tiles::Item item : group.items) {
                 item.kv_head = head;
-                out.items.push_back(item);
+                item.parts = parts_of(item, work / std::max(processors, 1));
+                if (item.parts == 1) {
+                    out.items.push_back(item);
+                    continue;
+                }
+                item.first_sums = out.sums;
+                out.sums += item.parts;
+                const std::int32_t first_tile = item.first_tile, query_begin = item.query_begin,
+                                   tiles = item.tiles;
+                for (item.part = 0; item.part < item.parts; ++item.part) {
+                    const std::int32_t from = tiles * item.part / item.parts,
+                                       to = tiles * (item.part + 1) / item.parts;
+                    item.first_tile = first_tile + from;
+                    item.query_begin = query_begin + from * sizes.query_tile;
+                    item.tiles = to - from;
+                    out.items.push_back(item);
+                }
             }
             for (const std::int32_t block : group.blocks) out.query_items.push_back({block, head});
         }

@@ -19,15 +19,19 @@ struct Tiles {
     struct Query {
         std::int32_t begin, end;
     };
-    /// One key tile of one KV head: what a thread block of the key pass works through at a time.
+    /// One key tile of one KV head, or a part of the query tiles that see it: what a thread block of the key pass works
+    /// through at a time. A tile that far more queries see than others, as the first of many sequences that begin alike, would be
+    /// worked at when all others are done; its parts' sums are added up by whichever is done last.
     struct Item {
         std::int32_t kv_head;
         std::int32_t key_begin, key_end;  ///< tokens, at most `key_tile` of them
         std::int32_t query_begin;         ///< first token of the first query tile that sees it
         std::int32_t first_tile, tiles;   ///< the query tiles that see it
         std::int32_t
-            last_until[2];  ///< of either half of the tile: tokens from here on see none of its keys;
-                            ///< 0 without keys
+            last_until[2];         ///< of either half of the tile: tokens from here on see none of its keys;
+                                   ///< 0 without keys
+        std::int32_t part, parts;  ///< which of how many parts, from the first query tile up; 0 of 1
+        std::int32_t first_sums;   ///< of several: the place of part 0's sums, those of the others behind it
     };
     /// Keys of a step of the query pass, all of one key tile.
     struct KeyBlock {
@@ -48,6 +52,7 @@ struct Tiles {
 
     std::vector<Query> queries;
     std::vector<Item> items;  ///< in the order to start them
+    std::int32_t sums = 0;    ///< places for sums of parts
     std::vector<KeyBlock> key_blocks;
     std::vector<QueryBlock> query_blocks;
     std::vector<QueryItem> query_items;  ///< in the order to start them

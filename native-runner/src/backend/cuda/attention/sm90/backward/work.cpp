@@ -18,6 +18,7 @@ Work::Work(const Device& device, const ArrayPlace& place, std::span<const std::i
     query_tiles_ = static_cast<std::int32_t>(tiles.queries.size());
     items_ = static_cast<std::int32_t>(tiles.items.size());
     query_items_ = static_cast<std::int32_t>(tiles.query_items.size());
+    sums_ = tiles.sums;
 
     item_list_ = arrays_.add(tiles.items);
     query_list_ = arrays_.add(tiles.queries);

@@ -24,6 +24,8 @@ class Work {
     std::int32_t query_tiles() const { return query_tiles_; }
     std::int32_t items() const { return items_; }
     std::int32_t query_items() const { return query_items_; }
+    /// Places for sums of key tiles that are worked at in parts.
+    std::int32_t sums() const { return sums_; }
     bool windowed() const { return windowed_; }
     // In device memory:
     const std::int32_t* visible_until() const { return arrays_.at<std::int32_t>(until_); }  ///< [T]
@@ -45,7 +47,7 @@ class Work {
 
   private:
     DeviceArrays arrays_;
-    std::int32_t query_tiles_ = 0, items_ = 0, query_items_ = 0;
+    std::int32_t query_tiles_ = 0, items_ = 0, query_items_ = 0, sums_ = 0;
     bool windowed_ = false;
     std::size_t until_ = 0, by_all_until_ = 0, first_seen_ = 0, query_list_ = 0, item_list_ = 0,
                 key_block_list_ = 0, query_block_list_ = 0, query_item_list_ = 0;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "backend/cuda/attention/sm90/backward/key_gradient/mask.cuh"
+#include "backend/cuda/attention/sm90/backward/key_gradient/part_sums.cuh"
 #include "backend/cuda/attention/sm90/backward/key_gradient/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/parameters.h"
 #include "backend/cuda/attention/sm90/backward/products.cuh"
@@ -173,10 +174,12 @@ struct KeyConsumer {
             }
             wgmma_wait<0>();
             if (previous >= 0) warp_arrive(shared.row_empty(previous));
+            const Part part(item);
             warp_arrive(shared.key_empty(items.stage));
             wgmma_hold(dk);
             wgmma_hold(dv);
-            store(keys, kv_head, key_end, position, dk, dv);
+            if (part.parts == 1 || join_parts<D>(p, part, 4 * half + warp, dk, dv))
+                store(keys, kv_head, key_end, position, dk, dv);
             pass(in_sight.begin);
         }
     }

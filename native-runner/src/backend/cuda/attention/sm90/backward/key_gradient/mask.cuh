@@ -57,15 +57,15 @@ struct ThreadKeys {
 };
 
 /// Query tiles of an item, [begin, end), that see the half of its keys which a warpgroup works on. The first
-/// half is never empty, and seen from the start.
+/// half is never empty, and seen from the start, by the first part of several.
 struct TilesInSight {
     int begin, end;
 
     __device__ __forceinline__ TilesInSight(const Tiles::Item& item, int half, int tile_tokens) {
         const int last_until = item.last_until[half];
-        begin = half == 0 ? 0 : (item.key_begin + 64 - item.query_begin) / tile_tokens;
-        end = (last_until - item.query_begin + tile_tokens - 1) / tile_tokens;
-        if (last_until == 0) begin = end = 0;
+        begin = half == 0 ? 0 : max(item.key_begin + 64 - item.query_begin, 0) / tile_tokens;
+        end = min(max(last_until - item.query_begin + tile_tokens - 1, 0) / tile_tokens, item.tiles);
+        if (begin >= end) begin = end = 0;
     }
 };
 

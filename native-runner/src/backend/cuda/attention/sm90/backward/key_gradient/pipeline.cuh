@@ -28,7 +28,8 @@ struct KeyPipeline {
     static constexpr int d_out_at = query_at + Stages * row_bytes;
     static constexpr int stats_at = d_out_at + Stages * row_bytes;
     static constexpr int item_at = stats_at + Stages * stat_bytes;
-    static constexpr int barriers_at = item_at + KeyStages * static_cast<int>(sizeof(Tiles::Item));
+    static constexpr int barriers_at =
+        (item_at + KeyStages * static_cast<int>(sizeof(Tiles::Item)) + 7) / 8 * 8;
     static constexpr int bytes = barriers_at + 8 * (2 * KeyStages + 3 * Stages);
     static constexpr int allocated = bytes + 1024;  ///< room to align the start
 
