@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ExitCode, WishboneError } from '../core/errors.js';
 import { type CardForecast, CARDS_CONNECTION, forecastRunAndCards, type RunTime, suitedCapacity } from '../core/forecast/index.js';
 import { openPlain } from '../core/files/plain-file.js';
-import type { PlanSummary } from '../core/prepare/index.js';
+import { type PlanSummary, sharingAdvice } from '../core/prepare/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { formatPercent } from '../format.js';
@@ -138,6 +138,8 @@ export function planReport(
     const more = plan.skipped > 8 ? ', …' : '';
     rows.push(['too long', `${grouped(plan.skipped)} pairs left out because max-length cuts off a whole response (at ${lines}${more})`]);
   }
+  const advice = sharingAdvice(plan.commonPrompts, plan, grouped);
+  if (advice !== undefined) rows.push(['in common', advice.text]);
   rows.push(...predictedRows(time), ...cards.map(cardRow));
   if (cards.length > 0) rows.push(['', `connected by ${CARDS_CONNECTION.name}`]);
   rows.push(...unusedRows(plan));

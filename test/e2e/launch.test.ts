@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, readFile, rm } from 'node:fs/promises';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertConfined } from './support/confined.js';
@@ -317,4 +317,34 @@ test('a run is duplicated with its settings; its pace tells the time', async () 
     (await frame.locator('.forecast-figures').textContent()) ?? '',
     /steps at the pace of two losses, files as fast as in earlier runs here/,
   );
+});
+
+test('prompts in common are told of, and shared by two clicks', async () => {
+  // Four answers to each of ten prompts, all six pairs of them.
+  const answers = ['It is blue.', 'It is red.', 'I cannot say.', 'Ask someone else about that.'];
+  const pairs = Array.from({ length: 10 }, (_, i) =>
+    answers.flatMap((chosen, a) =>
+      answers
+        .slice(a + 1)
+        .map((rejected) => ({ prompt: `What colour has the thing of number ${i} in the long list of things? `, chosen, rejected })),
+    ),
+  ).flat();
+  await writeFile(join(session.workspace, 'answers.jsonl'), pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''));
+  await workbench.command('View: Close All Editors');
+  await form.open();
+  await form.type('dataset', 'answers.jsonl');
+  const frame = await form.frame();
+  const notice = frame.locator('.forecast-notices .notice', { hasText: 'Prompts in common' });
+  await until('it is told', async () => /60 pairs have 10 prompts: sharing "tree"/.test(await notice.innerText()));
+  const apart = (await form.figures())['Tokens'];
+  await workbench.clearNotifications();
+  await notice.scrollIntoViewIfNeeded();
+  await workbench.screenshot('launch-prompts-in-common');
+  await notice.locator('vscode-button', { hasText: 'Sharing: tree' }).click();
+  await until('the next one is about the order', async () => /order "prefix" brings those of one prompt/.test(await notice.innerText()));
+  await notice.locator('vscode-button', { hasText: 'Order: prefix' }).click();
+  await until('nothing is left to be shared', async () => (await notice.count()) === 0);
+  const count = (tokens: string | undefined): number => Number(tokens?.replaceAll(',', ''));
+  const together = (await form.figures())['Tokens'];
+  assert.ok(count(together) < 0.5 * count(apart), `${together} of ${apart} tokens`);
 });

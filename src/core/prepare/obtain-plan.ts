@@ -26,7 +26,7 @@ import { evalReferenceTo, referenceTo, unused } from './dataset-reference.js';
 import { type PlanSummary, summarise } from './summary.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
-const PLAN_VERSION = 5;
+const PLAN_VERSION = 6;
 
 /** A plan that was made or found in the cache. */
 export interface PlannedDataset {
@@ -88,7 +88,7 @@ export async function obtainPlan(
   const plan = await planFor(dataset, { ...options, devices }, work);
   const evaluation = await evalPlanFor(dataset, { ...options, devices }, work);
   const facts = {
-    summary: await summarise(dataset, plan, work),
+    summary: await summarise(dataset, plan, options.order, work),
     reference: referenceTo(dataset),
     evalReference: evalReferenceTo(dataset),
   };

@@ -6,6 +6,7 @@ import { binCount, NO_SOURCE, stepCount, type Plan } from '../plan/index.js';
 import type { DatasetFile, TokenisedDataset } from '../tokenise/index.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
+import { type CommonPrompts, commonPrompts } from './common-prompts.js';
 
 /** A plan in numbers. */
 export interface PlanSummary {
@@ -17,6 +18,9 @@ export interface PlanSummary {
   /** Where the pairs of an epoch come from; empty when that is one place. */
   readonly sources: readonly { readonly name: string; readonly pairs: number }[];
   readonly sharing: PlanOptions['sharing'];
+  readonly order: PlanOptions['order'];
+  /** Of an epoch's pairs. */
+  readonly commonPrompts: CommonPrompts;
   /** Most tokens that a bin may hold. */
   readonly capacity: number;
   /** Different pairs trained on. */
@@ -71,16 +75,27 @@ export interface PlanSummary {
   readonly parameters: number;
 }
 
-export async function summarise(dataset: TokenisedDataset, plan: Plan, work: WorkOptions = {}): Promise<PlanSummary> {
+/** @param order that the plan was made with: it does not say */
+export async function summarise(
+  dataset: TokenisedDataset,
+  plan: Plan,
+  order: PlanOptions['order'],
+  work: WorkOptions = {},
+): Promise<PlanSummary> {
   const { counts, capacity, epochs, sharing } = plan.metadata;
   const bins = binCount(plan);
   const cost = await costOf(plan, dataset.model.config, work);
+  const pace = new Pace(work);
+  const total = stepCount(plan);
+  const common = await commonPrompts(dataset.pairs, () => pace.item(() => ({ phase: 'plan', done: total, total })));
   return {
     form: dataset.form,
     files: dataset.files,
     evalFiles: dataset.evalFiles,
     sources: countSources(dataset, plan),
     sharing,
+    order,
+    commonPrompts: common,
     capacity,
     pairs: counts.pairs,
     epochs,

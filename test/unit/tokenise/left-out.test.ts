@@ -11,7 +11,7 @@ import { bundledTokeniser, scratchFolder, tokenizedModel } from './support.js';
 async function planned(request: DatasetRequest) {
   const dataset = await tokeniseDataset(request);
   const plan = await planFor(dataset, decidedPlan(dataset, request.plan));
-  return { dataset, plan, summary: await summarise(dataset, plan) };
+  return { dataset, plan, summary: await summarise(dataset, plan, 'shuffle') };
 }
 
 const row = (i: number): string => JSON.stringify({ prompt: `Question ${i}? `, chosen: `Yes ${i}.`, rejected: 'No.' });

@@ -5,7 +5,7 @@ import { formSections, SWEEP_SECTION } from '../../../src/extension/draft/fields
 import { forecastView } from '../../../src/extension/panels/launch/forecast-view.js';
 import { BadRowError, WishboneError } from '../../../src/core/errors.js';
 import type { PlanSummary } from '../../../src/core/prepare/index.js';
-import { dataNotices } from '../../../src/extension/panels/launch/data-notices.js';
+import { dataNotices, sharingNotices } from '../../../src/extension/panels/launch/data-notices.js';
 import { isMeant } from '../../../webview/launch/matching.js';
 import { readLaunchHostMessage, readLaunchPageMessage, readLaunchPageState } from '../../../src/protocol/launch.js';
 
@@ -144,6 +144,19 @@ test('bad rows and unread columns come with a click that does something about th
   ]) {
     assert.equal(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices: [notice] } }), undefined);
   }
+});
+
+test('prompts in common come with a click that shares them', () => {
+  const commonPrompts = { pairs: 2400, prompts: 400, ratio: 3.46 };
+  const [notice, ...others] = sharingNotices({ commonPrompts, sharing: 'pair', order: 'shuffle' });
+  assert.deepEqual(others, []);
+  assert.match(notice?.text ?? '', /^2,400 pairs have 400 prompts: .* up to 3\.5 times fewer tokens than each pair by itself\.$/);
+  assert.deepEqual(notice?.actions, [{ label: 'Sharing: tree', field: 'plan.sharing', value: 'tree' }]);
+  assert.deepEqual(sharingNotices({ commonPrompts, sharing: 'tree', order: 'shuffle' })[0]?.actions, [
+    { label: 'Order: prefix', field: 'plan.order', value: 'prefix' },
+  ]);
+  assert.deepEqual(sharingNotices({ commonPrompts, sharing: 'tree', order: 'prefix' }), []);
+  assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices: [notice] } }));
 });
 
 test('a forecast that failed names the file to open; one at work says how far it is', () => {

@@ -1,8 +1,9 @@
 import path from 'node:path';
 
 import { leftOutText, mostlyLeftOut, remedyLabel, trainWithoutLabel, unreadText } from '../../../core/dataset/index.js';
-import type { PlanSummary } from '../../../core/prepare/index.js';
-import { plural, sentence } from '../../../format.js';
+import { OPTIONS } from '../../../core/options/index.js';
+import { type PlanSummary, sharingAdvice } from '../../../core/prepare/index.js';
+import { formatCount, plural, sentence } from '../../../format.js';
 import type { ForecastAction, ForecastNotice } from '../../../protocol/launch.js';
 
 /** What in the files is not used, with actions that make use of it. */
@@ -42,6 +43,15 @@ export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'e
     return text === undefined ? [] : [{ tone: 'plain', title: named(file, 'Columns that are not read'), text, actions: [] }];
   });
   return [...warnings, ...leftOut, ...unread];
+}
+
+/** What pairs have in common and the plan does not share, with a click that makes it. */
+export function sharingNotices(summary: Pick<PlanSummary, 'commonPrompts' | 'sharing' | 'order'>): ForecastNotice[] {
+  const advice = sharingAdvice(summary.commonPrompts, summary, formatCount);
+  if (advice === undefined) return [];
+  const { option, value, text } = advice;
+  const label = `${OPTIONS.plan[option].label}: ${value}`;
+  return [{ tone: 'plain', title: 'Prompts in common', text: `${text}.`, actions: [{ label, field: `plan.${option}`, value }] }];
 }
 
 /** What can be done about a bad row. Nothing, as long as it is unknown whether others are good. */

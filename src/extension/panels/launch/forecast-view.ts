@@ -6,7 +6,7 @@ import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, p
 import type { ForecastFigure, ForecastView } from '../../../protocol/launch.js';
 import { locations } from '../../error-text.js';
 import { progressText } from '../../plan-progress-text.js';
-import { dataNotices, waysOut } from './data-notices.js';
+import { dataNotices, sharingNotices, waysOut } from './data-notices.js';
 
 type Done = Extract<ForecastState, { kind: 'done' }>;
 
@@ -24,7 +24,11 @@ export function forecastView(state: ForecastState, trusted: boolean): ForecastVi
     case 'failed':
       return failureView(state);
     case 'done':
-      return { kind: 'done', figures: figuresOf(state, trusted), notices: dataNotices(state.plan.summary) };
+      return {
+        kind: 'done',
+        figures: figuresOf(state, trusted),
+        notices: [...dataNotices(state.plan.summary), ...sharingNotices(state.plan.summary)],
+      };
   }
 }
 

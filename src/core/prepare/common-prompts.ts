@@ -1,0 +1,87 @@
+import type { PlanOptions } from '../options/index.js';
+import type { TokenPair } from '../tokenizer/pair.js';
+import type { Pause } from '../work/pace.js';
+
+/** Pairs that have their prompts in common, and what computing each only once can come to. */
+export interface CommonPrompts {
+  /** With a prompt that others have too. */
+  readonly pairs: number;
+  /** Different prompts of these. */
+  readonly prompts: number;
+  /** Tokens of all pairs, each by itself with its prompt once, over those of all different prompts and responses. */
+  readonly ratio: number;
+}
+
+/** Below this there is little to be gained. */
+const LEAST_RATIO = 1.1;
+
+/** Counts exact repetitions; prompts that only begin alike are not seen. @param pause is called every now and then */
+export async function commonPrompts(pairs: readonly TokenPair[], pause: Pause): Promise<CommonPrompts> {
+  const prompts = new Map<number, number>();
+  const responses = new Set<number>();
+  let apart = 0;
+  let together = 0;
+  for (const { chosen, rejected, promptLength } of pairs) {
+    const prompt = digest(chosen, promptLength);
+    const times = prompts.get(prompt) ?? 0;
+    if (times === 0) together += promptLength;
+    prompts.set(prompt, times + 1);
+    apart += promptLength;
+    for (const tokens of [chosen, rejected]) {
+      const length = tokens.length - promptLength;
+      const whole = digest(tokens, tokens.length);
+      apart += length;
+      if (!responses.has(whole)) together += length;
+      responses.add(whole);
+    }
+    await pause();
+  }
+  const repeated = [...prompts.values()].filter((times) => times > 1);
+  return {
+    pairs: repeated.reduce((sum, times) => sum + times, 0),
+    prompts: repeated.length,
+    ratio: together > 0 ? apart / together : 1,
+  };
+}
+
+/** What a plan of such pairs could be made with instead, and what to say of that. */
+export interface SharingAdvice {
+  readonly option: 'sharing' | 'order';
+  readonly value: string;
+  readonly text: string;
+}
+
+/** Nothing where all is shared that is asked for, or there is little to share. */
+export function sharingAdvice(
+  { pairs, prompts, ratio }: CommonPrompts,
+  { sharing, order }: Pick<PlanOptions, 'sharing' | 'order'>,
+  formatCount: (count: number) => string,
+): SharingAdvice | undefined {
+  if (ratio < LEAST_RATIO || sharing === 'none' || (sharing === 'tree' && order === 'prefix')) return undefined;
+  const found = `${formatCount(pairs)} pairs have ${formatCount(prompts)} prompts`;
+  const most = `up to ${ratio.toFixed(1)} times fewer tokens than each pair by itself`;
+  return sharing === 'tree'
+    ? {
+        option: 'order',
+        value: 'prefix',
+        text: `${found}: order "prefix" brings those of one prompt into the same step, where it is computed once, ${most}`,
+      }
+    : {
+        option: 'sharing',
+        value: 'tree',
+        text: `${found}: sharing "tree" computes a prompt once for all pairs of a step, and with order "prefix" these are in the same step: ${most}`,
+      };
+}
+
+/** 53 bits of the first `count` tokens: different ones have the same about never, and advice is all that depends on it. */
+function digest(tokens: Int32Array, count: number): number {
+  let high = 0x811c9dc5;
+  let low = 0x2545f491;
+  for (let i = 0; i < count; i++) {
+    const token = tokens[i] as number;
+    high = Math.imul(high ^ token, 0x01000193);
+    low = Math.imul(low ^ (token + 0x9e37), 0x85ebca6b);
+    low ^= low >>> 13;
+  }
+  return (high >>> 0) * 2 ** 21 + (low >>> 11);
+}
