@@ -71,7 +71,7 @@ const message = (): Promise<string> =>
 
 async function filter(text: string): Promise<void> {
   await workbench.command('Wishbone: Filter Runs…');
-  await workbench.type('Filter Runs', text);
+  await workbench.type('Filter Runs', text, text);
 }
 
 /** Runs of the list, by keys: the first, and those up to the last with Shift. */

@@ -109,11 +109,17 @@ export class Workbench {
     return this.page.locator('.quick-input-list .monaco-list-row', { hasText: label }).first();
   }
 
-  /** Waits for the input box with this title, types into it and confirms. */
-  async type(title: string, text: string): Promise<void> {
+  /**
+   * Waits for the input box with this title, types into it and confirms.
+   *
+   * @param listed of a box with a list that follows what is typed: its first entry then, which is waited for
+   */
+  async type(title: string, text: string, listed?: string): Promise<void> {
     const box = this.page.locator('.quick-input-title', { hasText: title });
     await box.waitFor();
     await this.#input.fill(text);
+    const first = this.page.locator('.quick-input-list .monaco-list-row').first();
+    if (listed !== undefined) await until(`${listed} stands first`, async () => (await first.innerText()).startsWith(listed));
     const written = () => this.#input.inputValue({ timeout: 1000 }).catch(() => undefined);
     const isOpen = async (): Promise<boolean> => (await box.isVisible()) && (await written()) === text;
     await until(`${title} takes ${text}`, async () => {
