@@ -1,5 +1,6 @@
 import type { PlanOptions } from '../options/index.js';
 import type { TokenPair } from '../tokenizer/pair.js';
+import { tokensKey } from '../tokenizer/tokens-key.js';
 import type { Pause } from '../work/pace.js';
 
 /** Pairs that have their prompts in common, and what computing each only once can come to. */
@@ -15,21 +16,26 @@ export interface CommonPrompts {
 /** Below this there is little to be gained. */
 const LEAST_RATIO = 1.1;
 
-/** Counts exact repetitions; prompts that only begin alike are not seen. @param pause is called every now and then */
+/**
+ * Counts exact repetitions; prompts that only begin alike are not seen, and a pair that is there several times for its file's weight
+ * is one.
+ *
+ * @param pause is called every now and then
+ */
 export async function commonPrompts(pairs: readonly TokenPair[], pause: Pause): Promise<CommonPrompts> {
   const prompts = new Map<number, number>();
   const responses = new Set<number>();
   let apart = 0;
   let together = 0;
-  for (const { chosen, rejected, promptLength } of pairs) {
-    const prompt = digest(chosen, promptLength);
+  for (const { chosen, rejected, promptLength } of new Set(pairs)) {
+    const prompt = tokensKey(chosen, promptLength);
     const times = prompts.get(prompt) ?? 0;
     if (times === 0) together += promptLength;
     prompts.set(prompt, times + 1);
     apart += promptLength;
     for (const tokens of [chosen, rejected]) {
       const length = tokens.length - promptLength;
-      const whole = digest(tokens, tokens.length);
+      const whole = tokensKey(tokens, tokens.length);
       apart += length;
       if (!responses.has(whole)) together += length;
       responses.add(whole);
@@ -71,17 +77,4 @@ export function sharingAdvice(
         value: 'tree',
         text: `${found}: sharing "tree" computes a prompt once for all pairs of a step, and with order "prefix" these are in the same step: ${most}`,
       };
-}
-
-/** 53 bits of the first `count` tokens: different ones have the same about never, and advice is all that depends on it. */
-function digest(tokens: Int32Array, count: number): number {
-  let high = 0x811c9dc5;
-  let low = 0x2545f491;
-  for (let i = 0; i < count; i++) {
-    const token = tokens[i] as number;
-    high = Math.imul(high ^ token, 0x01000193);
-    low = Math.imul(low ^ (token + 0x9e37), 0x85ebca6b);
-    low ^= low >>> 13;
-  }
-  return (high >>> 0) * 2 ** 21 + (low >>> 11);
 }

@@ -116,7 +116,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
     const backend = request.runner.backend === 'auto' ? autoBackend(await runnerBackends(runner)) : request.runner.backend;
     const device = backend === 'cpu' ? cpu(measured.ceilingFlops) : gpu(measured.device);
     const { predictedSpeedup } = planCost(shared, dataset.model.config, { device });
-    return judge(measured, await summarise(dataset, shared, 'shuffle', work), predictedSpeedup);
+    return judge(measured, await summarise(dataset, shared, options.order, work), predictedSpeedup);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { MOST_SOURCES } from '../plan/build.js';
 import { Random } from '../plan/random.js';
 import type { RowPlace } from '../dataset/index.js';
 import type { TokenPair } from '../tokenizer/index.js';
+import { tokensKey } from '../tokenizer/tokens-key.js';
 import type { TokenisedSource } from './tokenised-source.js';
 
 /** Keeps the streams of random numbers apart: steps take the seed with the epoch. */
@@ -55,7 +56,8 @@ export function mix(sources: readonly TokenisedSource[], seed: number, evalFract
 function holdOut(pairs: readonly TokenPair[], seed: number, fraction: number): Set<TokenPair> {
   const groups = new Map<number, TokenPair[]>();
   for (const pair of pairs) {
-    const key = promptKey(pair);
+    // Prompts that fall together by chance are held out together.
+    const key = tokensKey(pair.chosen, pair.promptLength);
     const group = groups.get(key);
     if (group) group.push(pair);
     else groups.set(key, [pair]);
@@ -71,18 +73,6 @@ function holdOut(pairs: readonly TokenPair[], seed: number, fraction: number): S
     if (held.size >= wanted) break;
   }
   return held;
-}
-
-/** A 53-bit hash of the prompt's tokens (FNV-1a twice): prompts that fall together by chance are held out together. */
-function promptKey({ chosen, promptLength }: TokenPair): number {
-  let low = 0x811c9dc5;
-  let high = 0x9747b28c;
-  for (let at = 0; at < promptLength; at++) {
-    const token = chosen[at] as number;
-    low = Math.imul(low ^ token, 0x01000193);
-    high = Math.imul(high ^ (token + 0x9e3779b9), 0x01000193);
-  }
-  return (high >>> 11) * 2 ** 32 + (low >>> 0);
 }
 
 function weighted(pairs: readonly TokenPair[], weight: number, seed: number, index: number): TokenPair[] {

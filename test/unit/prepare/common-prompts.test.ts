@@ -16,7 +16,10 @@ test('prompts in common are counted as texts would be, each prompt and response 
         const prompt = chosen.subarray(0, promptLength).join();
         prompts.set(prompt, (prompts.get(prompt) ?? 0) + 1);
         once.set(`prompt ${prompt}`, promptLength);
-        for (const tokens of [chosen, rejected]) once.set(`${promptLength}: ${tokens.join()}`, tokens.length - promptLength);
+        // The same tokens behind prompts of two lengths are one sequence.
+        for (const tokens of [chosen, rejected]) {
+          if (!once.has(tokens.join())) once.set(tokens.join(), tokens.length - promptLength);
+        }
         apart += chosen.length + rejected.length - promptLength;
       }
       const repeated = [...prompts.values()].filter((times) => times > 1);
@@ -27,8 +30,7 @@ test('prompts in common are counted as texts would be, each prompt and response 
         common.pairs,
         repeated.reduce((a, b) => a + b, 0),
       );
-      // The same tokens behind prompts of two lengths are one sequence in a tree, and two here.
-      assert.ok(common.ratio >= apart / together - 1e-12);
+      assert.equal(common.ratio, apart / together);
     }),
   );
 });
@@ -40,6 +42,11 @@ test('four answers to a prompt, all six pairs: two thirds of the pairs’ tokens
     answers.slice(i + 1).map((rejected) => ({ row: i, line: i + 1, chosen, rejected, promptLength: 6 })),
   );
   assert.deepEqual(await commonPrompts(pairs, pause), { pairs: 6, prompts: 1, ratio: (6 * (6 + 4)) / (6 + 4 * 2) });
+});
+
+test('a pair that is there several times for its file’s weight is one', async () => {
+  const pair = { row: 0, line: 1, chosen: Int32Array.of(1, 2, 3), rejected: Int32Array.of(1, 2, 4), promptLength: 2 };
+  assert.deepEqual(await commonPrompts([pair, pair, pair], pause), { pairs: 0, prompts: 0, ratio: 1 });
 });
 
 test('advice is given step by step, and only where there is something to share', () => {
