@@ -11,6 +11,11 @@ std::size_t bytes_of(std::int64_t elements, std::size_t each) {
     return static_cast<std::size_t>(elements) * each;
 }
 
+/// How many scores of each head the kernels compute: what is visible, and around it what tiles of some 64 queries have more.
+struct CountedMask : AttentionMask {
+    std::int64_t scores = 0;
+};
+
 }  // namespace
 
 CountingBackend::CountingBackend(std::string_view counted) : counted_(backend_named(counted)) {
@@ -57,9 +62,12 @@ void CountingBackend::download(void* to, Tensor from) {
     if (from.size() > 0) std::memset(to, 0, from.bytes());
 }
 
-std::unique_ptr<AttentionMask> CountingBackend::prepare_mask(std::span<const std::int32_t>,
+std::unique_ptr<AttentionMask> CountingBackend::prepare_mask(std::span<const std::int32_t> visible_until,
                                                              std::span<const std::int32_t>, AttentionShape) {
-    return std::make_unique<AttentionMask>();
+    auto mask = std::make_unique<CountedMask>();
+    for (std::size_t key = 0; key < visible_until.size(); ++key)
+        mask->scores += visible_until[key] - static_cast<std::int64_t>(key) + 64;
+    return mask;
 }
 
 void CountingBackend::embedding_backward(Tensor, Tensor tokens, Tensor d_out) {
@@ -89,10 +97,15 @@ void CountingBackend::fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix, Fp8Matrix, T
 
 void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(d_bias.size(), 4) * 256); }
 
-void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, const AttentionMask&,
-                                         AttentionShape shape, const Rotation&) {
-    // Two statistics a row, and with a window what it sees first.
-    workspace((shape.window > 0 ? 3 : 2) * lse.bytes());
+void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor,
+                                         const AttentionMask& mask, AttentionShape shape, const Rotation&) {
+    // Two statistics a row, with a window what it sees first, and gradients of scores if they are few enough.
+    const std::size_t statistics = (shape.window > 0 ? 3 : 2) * lse.bytes();
+    const auto* const counted = dynamic_cast<const CountedMask*>(&mask);
+    const std::size_t scores = counted == nullptr ? 0 : bytes_of(counted->scores * shape.query_heads, 2);
+    const bool kept = counted_.memory.score_gradients != nullptr &&
+                      scores <= counted_.memory.score_gradients(shape.head_dim);
+    workspace(statistics + (kept ? scores : 0));
 }
 
 void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, HeadTargets,

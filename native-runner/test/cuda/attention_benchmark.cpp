@@ -4,6 +4,7 @@
 // implementation. `bwd_rope_ms`: backward to gradients before RoPE, where the kernels give these.
 //   attention_benchmark             every path
 //   attention_benchmark automatic   only the kernels this GPU would take
+//   attention_benchmark scores_twice    the same, gradients of scores never kept from one pass to the next
 //   attention_benchmark portable    only those that run on every GPU
 //   attention_benchmark [path] --window 1024 --softcap 50    with a sliding window, with capped scores
 
@@ -63,6 +64,15 @@ DeviceArray<__nv_bfloat16> random_array(std::int64_t count, std::uint64_t seed) 
         cudaMemcpy(array.get(), values.data(), values.size() * sizeof(__nv_bfloat16), cudaMemcpyHostToDevice),
         "cudaMemcpy");
     return array;
+}
+
+constexpr AttentionPath paths[] = {AttentionPath::automatic, AttentionPath::scores_twice,
+                                   AttentionPath::portable};
+
+const char* name_of(AttentionPath path) {
+    return path == AttentionPath::portable    ? "portable"
+           : path == AttentionPath::automatic ? "automatic"
+                                              : "scores_twice";
 }
 
 struct Bin {
@@ -196,10 +206,10 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
         "\"head_dim\": %lld, \"window\": %lld, \"softcap\": %g, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
-        path == AttentionPath::portable ? "portable" : "automatic", static_cast<long long>(shape.query_heads),
-        static_cast<long long>(shape.kv_heads), static_cast<long long>(shape.head_dim),
-        static_cast<long long>(shape.window), static_cast<double>(shape.softcap), bin.name, forward, backward,
-        backward_rope, flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
+        name_of(path), static_cast<long long>(shape.query_heads), static_cast<long long>(shape.kv_heads),
+        static_cast<long long>(shape.head_dim), static_cast<long long>(shape.window),
+        static_cast<double>(shape.softcap), bin.name, forward, backward, backward_rope, flops / forward / 1e9,
+        2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
     std::fflush(stdout);
 }
 
@@ -234,10 +244,10 @@ int main(int count, char** arguments) {
             shape.window = window;
             shape.softcap = softcap;
             const Arrays arrays(shape);
-            for (const Bin& bin : bins) {
-                if (only != "portable") measure(device, stream, arrays, shape, bin, AttentionPath::automatic);
-                if (only != "automatic") measure(device, stream, arrays, shape, bin, AttentionPath::portable);
-            }
+            for (const Bin& bin : bins)
+                for (const AttentionPath path : paths)
+                    if (only.empty() || only == name_of(path))
+                        measure(device, stream, arrays, shape, bin, path);
         }
         check(cudaStreamDestroy(stream), "cudaStreamDestroy");
         return EXIT_SUCCESS;

@@ -115,6 +115,9 @@ Values from_bits(const Bits& bits) {
     return values;
 }
 
+constexpr AttentionPath paths[] = {AttentionPath::automatic, AttentionPath::scores_twice,
+                                   AttentionPath::portable};
+
 struct Result {
     Bits out, d_qkv;
     std::vector<float> lse;
@@ -173,14 +176,16 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
     const Mask position = depths(visible_until);
     const Values out = attention(qkv, visible_until, shape, position),
                  lse = attention_lse(qkv, visible_until, shape, position);
-    for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
+    Bits out_of_gradient;
+    Values gradient;
+    for (const AttentionPath path : paths) {
         CAPTURE(tokens);
         CAPTURE(shape.query_heads);
         CAPTURE(shape.kv_heads);
         CAPTURE(shape.head_dim);
         CAPTURE(shape.window);
         CAPTURE(shape.softcap);
-        CAPTURE((path == AttentionPath::portable));
+        CAPTURE(static_cast<int>(path));
         const Result result = run(qkv, d_out, visible_until, shape, path);
         CHECK(result.inside);
         CHECK(error(from_bits(result.out), out) < 4e-3);
@@ -189,9 +194,11 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
             worst = std::max(worst, std::abs(static_cast<double>(result.lse[i]) - lse[i]) /
                                         std::max(1.0, std::abs(lse[i])));
         CHECK(worst < 1e-4);
-        const Values d_qkv = from_bits(result.d_qkv),
-                     gradient = attention_backward(qkv, d_out, from_bits(result.out), visible_until, shape,
-                                                   position);
+        if (result.out != out_of_gradient) {
+            out_of_gradient = result.out;
+            gradient = attention_backward(qkv, d_out, from_bits(result.out), visible_until, shape, position);
+        }
+        const Values d_qkv = from_bits(result.d_qkv);
         const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
             return heads(all, heads_of(shape), first, count, shape.head_dim);
         };
@@ -360,7 +367,7 @@ TEST_CASE("cuda attention: large scores" * doctest::skip(!have_cuda())) {
         const Mask until = pairs(1, 50, 50, 50);
         std::mt19937 random(5);
         const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape, 4.0);
-        for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
+        for (const AttentionPath path : paths) {
             const Result before = run(qkv, d_out, until, shape, path);
             CHECK(error(from_bits(before.out), attention(qkv, until, shape)) < 4e-3);
             // The keys of the first branch are hidden from the second, however large they are.
@@ -393,7 +400,8 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
         Mask(517, 517),
         begin_alike(80, 3, 7)};
     const auto f32 = [](const Values& values) { return std::vector<float>(values.begin(), values.end()); };
-    const auto check_planes = [&](const AttentionShape& shape, const Mask& until) {
+    const auto check_planes = [&](const AttentionShape& shape, const Mask& until, AttentionPath path) {
+        CAPTURE(static_cast<int>(path));
         CAPTURE(shape.query_heads);
         CAPTURE(shape.kv_heads);
         CAPTURE(shape.head_dim);
@@ -403,7 +411,7 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
         const Mask position = depths(until);
         const std::int64_t positions = *std::ranges::max_element(position) + 1;
         const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape);
-        const Result plain = run(qkv, d_out, until, shape, AttentionPath::automatic);
+        const Result plain = run(qkv, d_out, until, shape, path);
         const Values unturned = from_bits(plain.d_qkv),
                      behind = attention_backward(qkv, d_out, from_bits(plain.out), until, shape, position);
         double largest = 0;
@@ -419,18 +427,18 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
             const Rotation rotation{Tensor(cos.get(), DType::f32, {positions, planes}),
                                     Tensor(sin.get(), DType::f32, {positions, planes}),
                                     Tensor(places.get(), DType::i32, {tokens})};
-            const auto rotates = [&](AttentionPath path) {
-                const auto mask = cuda::make_attention_mask(device, place, until, position, shape, path);
+            const auto rotates = [&](AttentionPath taken) {
+                const auto mask = cuda::make_attention_mask(device, place, until, position, shape, taken);
                 return cuda::attention_backward_rotates(*mask, tokens, shape, rotation);
             };
             CHECK_FALSE(rotates(AttentionPath::portable));
             const bool known = planes % 8 == 0 && shape.head_dim != 96 && device.capability == 90;
-            CHECK(rotates(AttentionPath::automatic) == known);
+            CHECK(rotates(path) == known);
             if (!known) {
-                CHECK_THROWS_AS(run(qkv, d_out, until, shape, AttentionPath::automatic, rotation), Error);
+                CHECK_THROWS_AS(run(qkv, d_out, until, shape, path, rotation), Error);
                 continue;
             }
-            const Result found = run(qkv, d_out, until, shape, AttentionPath::automatic, rotation);
+            const Result found = run(qkv, d_out, until, shape, path, rotation);
             CHECK(found.inside);
             CHECK(found.out == plain.out);
             const Values d_qkv = from_bits(found.d_qkv);
@@ -449,7 +457,9 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
     for (const AttentionShape& shape :
          {shape_of(2, 2, 64), shape_of(8, 2, 64), shape_of(16, 1, 64), shape_of(7, 1, 64),
           shape_of(1, 1, 128), shape_of(12, 2, 128), shape_of(5, 1, 128), shape_of(3, 1, 96)})
-        for (const Mask& until : masks) check_planes(shape, until);
+        for (const Mask& until : masks)
+            for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::scores_twice})
+                check_planes(shape, until, path);
 }
 
 TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!have_cuda())) {
@@ -459,7 +469,7 @@ TEST_CASE("cuda attention: the same bits every time" * doctest::skip(!have_cuda(
     const auto tokens = static_cast<std::int64_t>(until.size());
     for (const AttentionShape& shape : shapes) {
         const auto [qkv, d_out] = RandomAttention(random, DType::bf16, tokens, shape);
-        for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::portable}) {
+        for (const AttentionPath path : paths) {
             const Result first = run(qkv, d_out, until, shape, path);
             for (int i = 0; i < 3; ++i) {
                 const Result again = run(qkv, d_out, until, shape, path);

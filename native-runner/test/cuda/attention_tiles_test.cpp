@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <random>
+#include <tuple>
 #include <utility>
 
 #include "backend/attention_window.h"
 #include "backend/cuda/attention/mma/tiles.h"
+#include "backend/cuda/attention/sm90/backward/sizes.h"
 #include "backend/cuda/attention/sm90/backward/tiles.h"
 #include "backend/cuda/attention/sm90/forward/tiles.h"
 #include "backend/prefix_mask.h"
+#include "backend/registry.h"
 #include "core/error.h"
 #include "reference/attention_cases.h"
 #include "reference/random_bin.h"
@@ -154,7 +157,8 @@ std::vector<sm90::backward::Tiles::Item> whole_items(const sm90::backward::Tiles
         adjoin &= item.kv_head == all.kv_head && item.key_begin == all.key_begin &&
                   item.key_end == all.key_end && item.parts == all.parts &&
                   item.first_tile == all.first_tile + all.tiles &&
-                  item.query_begin == all.query_begin + all.tiles * query_tile &&
+                  item.query_begin == all.query_begin + all.tiles * query_tile && item.strips == all.strips &&
+                  item.first_strip == all.first_strip + all.tiles * all.strips &&
                   std::ranges::equal(item.last_until, all.last_until);
         all.tiles += item.tiles;
     }
@@ -163,6 +167,60 @@ std::vector<sm90::backward::Tiles::Item> whole_items(const sm90::backward::Tiles
     CHECK(worth_it);
     CHECK(sums == tiles.sums);
     return whole;
+}
+
+/// Who reads gradients of scores reads them where they were written, all of them once, without a window.
+void check_strips(const sm90::backward::Tiles& tiles, const sm90::backward::TileSizes& sizes, bool windowed) {
+    using sm90::backward::Tiles;
+    // A strip: its first key, its KV head and its query tile.
+    using Strip = std::tuple<std::int32_t, std::int32_t, std::int32_t>;
+    constexpr Strip none(-1, -1, -1);
+    const std::int32_t half = sizes.key_tile / 2;
+    std::vector<Strip> written(static_cast<std::size_t>(tiles.strips), none);
+    std::int64_t strips = 0, unread = 0;
+    bool alone = true, same = true, last_seen = true;
+    for (const Tiles::Item& item : tiles.items) {
+        strips += std::int64_t{item.strips} * item.tiles;
+        for (std::int32_t i = 0; i < item.tiles * item.strips; ++i) {
+            const std::int32_t begin = item.query_begin + i / item.strips * sizes.query_tile,
+                               key = item.key_begin + i % item.strips * Tiles::strip_keys,
+                               upper = key >= item.key_begin + half;
+            // As the key pass passes halves by.
+            if (begin >= item.last_until[upper] || begin + sizes.query_tile <= item.key_begin + upper * half)
+                continue;
+            Strip& place = written.at(static_cast<std::size_t>(item.first_strip + i));
+            alone &= place == none;
+            place = Strip(key, item.kv_head, item.first_tile + i / item.strips);
+            ++unread;
+        }
+    }
+    for (const Tiles::QueryItem& item : tiles.query_items) {
+        const Tiles::QueryBlock& block = tiles.query_blocks[static_cast<std::size_t>(item.block)];
+        for (std::int32_t b = 0; b < block.key_blocks; ++b) {
+            const Tiles::KeyBlock& keys =
+                tiles.key_blocks[static_cast<std::size_t>(block.first_key_block + b)];
+            bool seen = false;
+            for (std::int32_t t = block.first_tile; t < block.first_tile + block.tiles; ++t) {
+                const std::int32_t begin = tiles.queries[static_cast<std::size_t>(t)].begin;
+                if (begin >= keys.last_until || begin + sizes.query_tile <= keys.begin) continue;
+                seen = true;
+                const std::int32_t first = item.first_strip + keys.first_strip +
+                                           (begin - keys.query_begin) / sizes.query_tile * keys.tile_strips;
+                for (std::int32_t key = keys.begin; key < keys.end; key += Tiles::strip_keys, --unread) {
+                    Strip& place =
+                        written.at(static_cast<std::size_t>(first + (key - keys.begin) / Tiles::strip_keys));
+                    same &= place == Strip(key, item.kv_head, t);
+                    place = none;
+                }
+            }
+            last_seen &= seen || b + 1 < block.key_blocks;
+        }
+    }
+    CHECK(strips == tiles.strips);
+    CHECK(alone);
+    CHECK(same);
+    CHECK((windowed ? unread >= 0 : unread == 0));  // who sees nothing of them does not read them
+    CHECK(last_seen);
 }
 
 void check_backward(const Bin& bin, const sm90::backward::TileSizes& sizes, std::int32_t processors) {
@@ -255,6 +313,8 @@ void check_backward(const Bin& bin, const sm90::backward::TileSizes& sizes, std:
     CHECK(needed);
     CHECK(std::ranges::all_of(in_block, [](int count) { return count == 1; }));
 
+    if (sizes.key_block == sizes.key_tile / 2) check_strips(tiles, sizes, !bin.first_seen.empty());
+
     std::vector<int> started(tiles.query_blocks.size() * kv_heads);
     for (const sm90::backward::Tiles::QueryItem& item : tiles.query_items)
         ++started.at(static_cast<std::size_t>(item.block * kv_heads + item.kv_head));
@@ -319,6 +379,7 @@ TEST_CASE("cuda tiles: Hopper's backward lists") {
             const Bin bin(until, window);
             for (const sm90::backward::TileSizes& sizes :
                  {sm90::backward::TileSizes{16, 128, 64, 1}, sm90::backward::TileSizes{32, 128, 64, 2},
+                  sm90::backward::TileSizes{32, 128, 64, 2, true}, sm90::backward::TileSizes{10, 128, 64, 4},
                   sm90::backward::TileSizes{10, 128, 128, 1}, sm90::backward::TileSizes{1, 64, 64, 2}}) {
                 CAPTURE(until.size());
                 CAPTURE(window);
@@ -327,6 +388,13 @@ TEST_CASE("cuda tiles: Hopper's backward lists") {
                 check_backward(bin, sizes, 3);
             }
         }
+}
+
+TEST_CASE("cuda tiles: what is kept of gradients of scores is what is counted") {
+    for (const std::int64_t head_dim : {64, 128})
+        CHECK(backend_named("cuda").memory.score_gradients(head_dim) ==
+              static_cast<std::size_t>(sm90::backward::most_score_bytes(head_dim)));
+    CHECK(backend_named("cuda").memory.score_gradients(256) == 0);
 }
 
 TEST_CASE("cuda tiles: keys that nearly all queries see are worked at in parts, others are not") {

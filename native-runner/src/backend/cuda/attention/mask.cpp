@@ -2,6 +2,7 @@
 
 #include "backend/attention_window.h"
 #include "backend/cuda/attention/sm90/backward.h"
+#include "backend/cuda/attention/sm90/backward/sizes.h"
 #include "backend/cuda/attention/sm90/forward.h"
 #include "backend/prefix_mask.h"
 
@@ -24,10 +25,12 @@ CudaAttentionMask::CudaAttentionMask(const Device& device, const ArrayPlace& pla
     : device_(device),
       place_(place),
       shape_(shape),
-      visible_until_(visible_until.begin(), visible_until.end()) {
+      visible_until_(visible_until.begin(), visible_until.end()),
+      most_score_bytes_(path == AttentionPath::automatic ? sm90::backward::most_score_bytes(shape.head_dim)
+                                                         : 0) {
     if (shape.window > 0) first_seen_ = first_seen_tokens(visible_until, position, shape.window);
     // Hopper's own instructions are in no other architecture.
-    const bool hopper = path == AttentionPath::automatic && device.capability == 90;
+    const bool hopper = path != AttentionPath::portable && device.capability == 90;
     uses_sm90_forward_ = hopper && sm90::attention_forward_supports(shape);
     uses_sm90_backward_ = hopper && sm90::attention_backward_supports(shape);
     // Always made here, so that a mask that breaks its rule is refused here.
@@ -53,7 +56,7 @@ const sm90::forward::Work& CudaAttentionMask::sm90_forward() const {
     return made_once(sm90_forward_, place_, visible_until_, first_seen_, shape_);
 }
 const sm90::backward::Work& CudaAttentionMask::sm90_backward() const {
-    return made_once(sm90_backward_, device_, place_, visible_until_, first_seen_, shape_);
+    return made_once(sm90_backward_, device_, place_, visible_until_, first_seen_, shape_, most_score_bytes_);
 }
 
 }  // namespace wishbone::cuda

@@ -20,7 +20,8 @@ bool attention_backward_supports(AttentionShape shape);
 bool attention_backward_rotates(const Rotation& rotation);
 
 /// Bytes of device memory attention_backward works in: row statistics, 8 bytes a token and query head, 12
-/// with a window; and sums of key tiles that are worked at in parts, some MB where a few keys are seen by nearly all.
+/// with a window; gradients of scores, where there are no more of them than backward::most_score_bytes; and sums of key tiles that are
+/// worked at in parts, some MB where a few keys are seen by nearly all.
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape);
 
 /// Gradient of prefix-masked attention. d_qkv, qkv bf16 [T, Hq + 2·Hkv, D]; d_out, out bf16 [T, Hq·D]; lse

@@ -36,11 +36,25 @@ __device__ __forceinline__ void tma_store_3d(const CUtensorMap* map, std::uint32
                  "r"(from), "r"(x), "r"(y), "r"(z)
                  : "memory");
 }
+/// `bytes` to device memory, a multiple of 16, as both places are; of this thread's group of stores.
+__device__ __forceinline__ void bulk_store(void* to, std::uint32_t from, int bytes) {
+    asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(to), "r"(from),
+                 "r"(bytes)
+                 : "memory");
+}
 /// Closes this thread's group of stores.
 __device__ __forceinline__ void tma_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 /// Waits until all of this thread's groups have read what they store.
 __device__ __forceinline__ void tma_wait_until_read() {
     asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
+}
+/// `bytes` from device memory, a multiple of 16, as both places are.
+__device__ __forceinline__ void bulk_load(std::uint32_t to, const void* from, int bytes,
+                                          std::uint32_t barrier) {
+    asm volatile(
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to),
+        "l"(from), "r"(bytes), "r"(barrier)
+        : "memory");
 }
 /// The box of words from word x on, a multiple of 4; `to` is 128-byte aligned.
 __device__ __forceinline__ void tma_load_1d(std::uint32_t to, const CUtensorMap* map, std::uint32_t barrier,

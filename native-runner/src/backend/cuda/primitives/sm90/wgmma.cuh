@@ -22,6 +22,12 @@ __device__ __forceinline__ std::uint64_t descriptor(std::uint32_t address, int l
            std::uint64_t{1} << 62;
 }
 
+/// The same of an MN-major operand without a swizzle: matrices of 8 (along k) rows of 8 elements, 128 bytes each, `leading` bytes
+/// from one to the next along k, `stride` along m or n.
+__device__ __forceinline__ std::uint64_t plain_descriptor(std::uint32_t address, int leading, int stride) {
+    return descriptor(address, leading, stride) & ~(std::uint64_t{1} << 62);
+}
+
 /// Before the first wgmma and whenever registers it uses (accumulators, A) were written since the last one.
 __device__ __forceinline__ void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void wgmma_commit() {

@@ -25,14 +25,15 @@ struct Parameters {
     const Tiles::KeyBlock* key_blocks;
     const std::int32_t* until;
     const float* lse;
-    /// [Hkv][query tile][row_statistics][M], in the order of the tile's rows; written by the query pass, read
-    /// by the key pass. lse is +inf for rows that are none, which makes their probabilities 0; delta = Σ dO·O;
+    /// [Hkv][query tile][row_statistics][M], in the order of the tile's rows; written by the pass before the key
+    /// pass. lse is +inf for rows that are none, which makes their probabilities 0; delta = Σ dO·O;
     /// the first token seen is a whole number.
     float* stats;
     __nv_bfloat16* d_qkv;
     int* next;  ///< item, query item
     /// Of each part of a key tile that has several: dK and dV of each thread's keys, as its registers have them.
     float4* sums;
+    uint4* scores;    ///< strips of gradients of scores (score_gradients/strips.cuh); null: none
     int* parts_done;  ///< [sums][warps that compute], of part 0's place: how many are
     std::int32_t item_count, query_item_count, query_tiles;
     std::int32_t tokens, query_heads, kv_heads, group, tile_tokens;

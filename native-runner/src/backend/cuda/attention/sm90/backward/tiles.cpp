@@ -126,23 +126,11 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
         return *std::max_element(seen_until.begin() + begin, seen_until.begin() + end);
     };
     Cutter cutter(visible_until, seen_until, sizes.query_tile, sizes.key_tile);
-    // How many key blocks from `first_key_block` on lie before the window of every query of `count` tiles.
-    const auto unseen_key_blocks = [&](std::int32_t first_tile, std::int32_t count,
-                                       std::int32_t first_key_block) {
-        if (first_seen.empty()) return 0;
-        const std::int32_t oldest =
-            *std::min_element(first_seen.begin() + out.queries[std::size_t(first_tile)].begin,
-                              first_seen.begin() + out.queries[std::size_t(first_tile + count - 1)].end);
-        const auto from = out.key_blocks.begin() + first_key_block;
-        return static_cast<std::int32_t>(
-            std::partition_point(from, out.key_blocks.end(),
-                                 [&](const Tiles::KeyBlock& block) { return block.end <= oldest; }) -
-            from);
-    };
     struct Group {
         std::vector<Tiles::Item> items;    ///< for KV head 0
         std::vector<std::int32_t> blocks;  ///< query blocks
         std::int64_t work = 0;             ///< of the items
+        std::int64_t strips = 0;           ///< of one KV head
     };
     std::vector<Group> groups;
     std::vector<std::int32_t> block_steps;  // of each query block
@@ -162,10 +150,19 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
         for (std::int32_t q = begin; q < end; q += sizes.query_tile)
             out.queries.push_back({q, std::min(q + sizes.query_tile, end)});
         const auto tiles = static_cast<std::int32_t>(out.queries.size()) - first_tile;
-        const auto first_key_block = static_cast<std::int32_t>(out.key_blocks.size());
         const std::int32_t block_tokens = sizes.query_tile * sizes.block_tiles;
-        // Key blocks each query block sees: first the differences from one query block to the next.
-        std::vector<std::int32_t> steps(std::size_t((end - begin + block_tokens - 1) / block_tokens + 1));
+        Group& group = groups.emplace_back();
+        // Of each query block what its queries see first, with a window, how many key blocks it sees, the first and the end of the last.
+        struct Sight {
+            std::int32_t oldest = 0, steps = 0, first = -1, end = 0;
+        };
+        std::vector<Sight> sights(std::size_t((end - begin + block_tokens - 1) / block_tokens));
+        if (!first_seen.empty())
+            for (std::size_t b = 0; b < sights.size(); ++b) {
+                const auto from = begin + static_cast<std::int32_t>(b) * block_tokens;
+                sights[b].oldest = *std::min_element(first_seen.begin() + from,
+                                                     first_seen.begin() + std::min(from + block_tokens, end));
+            }
 
         const std::vector<std::int32_t> starts = cutter.cut(begin, end);
         std::vector<Tiles::Item> list;
@@ -185,34 +182,45 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
                             .last_until = {first_half, second_half},
                             .part = 0,
                             .parts = 1,
-                            .first_sums = 0});
-            sum += list.back().tiles + tile_cost;
+                            .first_sums = 0,
+                            .strips = (to - from + Tiles::strip_keys - 1) / Tiles::strip_keys,
+                            .first_strip = static_cast<std::int32_t>(group.strips)});
+            const Tiles::Item& item = list.back();
+            sum += item.tiles + tile_cost;
             for (std::int32_t k = from; k < to; k += sizes.key_block) {
                 const std::int32_t stop = std::min(k + sizes.key_block, to);
                 const std::int32_t least =
                     *std::min_element(visible_by_all_until.begin() + k, visible_by_all_until.begin() + stop);
                 const std::int32_t greatest = last_until(k, stop);
-                out.key_blocks.push_back({k, stop, least, greatest});
-                ++steps[std::size_t((k - begin) / block_tokens)];
-                --steps[std::size_t((greatest - begin + block_tokens - 1) / block_tokens)];
+                const auto number = static_cast<std::int32_t>(out.key_blocks.size());
+                out.key_blocks.push_back({.begin = k,
+                                          .end = stop,
+                                          .least_until = least,
+                                          .last_until = greatest,
+                                          .query_begin = item.query_begin,
+                                          .tile_strips = item.strips,
+                                          .first_strip = item.first_strip + (k - from) / Tiles::strip_keys});
+                for (std::int32_t b = (k - begin) / block_tokens; b * block_tokens < greatest - begin; ++b) {
+                    Sight& sight = sights[std::size_t(b)];
+                    if (stop <= sight.oldest) continue;
+                    if (sight.first < 0) sight.first = number;
+                    sight.end = number + 1;
+                    ++sight.steps;
+                }
             }
+            group.strips += std::int64_t{item.strips} * item.tiles;
         }
         std::stable_sort(list.begin(), list.end(),
                          [](const auto& a, const auto& b) { return a.tiles > b.tiles; });
-        Group& group = groups.emplace_back();
         group.items = std::move(list);
         group.work = sum;
 
-        const auto key_blocks = static_cast<std::int32_t>(out.key_blocks.size()) - first_key_block;
-        std::int32_t seen = 0;
         for (std::int32_t tile = 0; tile < tiles; tile += sizes.block_tiles) {
-            seen += steps[std::size_t(tile / sizes.block_tiles)];
-            block_steps.push_back(seen);
+            const Sight& sight = sights[std::size_t(tile / sizes.block_tiles)];
+            block_steps.push_back(sight.steps);
             group.blocks.push_back(static_cast<std::int32_t>(out.query_blocks.size()));
-            const std::int32_t count = std::min(sizes.block_tiles, tiles - tile);
-            const std::int32_t unseen = unseen_key_blocks(first_tile + tile, count, first_key_block);
-            out.query_blocks.push_back(
-                {first_tile + tile, count, first_key_block + unseen, key_blocks - unseen});
+            out.query_blocks.push_back({first_tile + tile, std::min(sizes.block_tiles, tiles - tile),
+                                        sight.first, sight.end - sight.first});
         }
         begin = end;
     }
@@ -231,6 +239,7 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
         for (std::int32_t head = 0; head < kv_heads; ++head) {
             for (Tiles::Item item : group.items) {
                 item.kv_head = head;
+                item.first_strip += static_cast<std::int32_t>(out.strips);
                 item.parts = parts_of(item, work / std::max(processors, 1));
                 if (item.parts == 1) {
                     out.items.push_back(item);
@@ -239,19 +248,23 @@ Tiles make_tiles(std::span<const std::int32_t> visible_until, std::int32_t kv_he
                 item.first_sums = out.sums;
                 out.sums += item.parts;
                 const std::int32_t first_tile = item.first_tile, query_begin = item.query_begin,
-                                   tiles = item.tiles;
+                                   tiles = item.tiles, first_strip = item.first_strip;
                 for (item.part = 0; item.part < item.parts; ++item.part) {
                     const std::int32_t from = tiles * item.part / item.parts,
                                        to = tiles * (item.part + 1) / item.parts;
                     item.first_tile = first_tile + from;
                     item.query_begin = query_begin + from * sizes.query_tile;
+                    item.first_strip = first_strip + from * item.strips;
                     item.tiles = to - from;
                     out.items.push_back(item);
                 }
             }
-            for (const std::int32_t block : group.blocks) out.query_items.push_back({block, head});
+            for (const std::int32_t block : group.blocks)
+                out.query_items.push_back({block, head, static_cast<std::int32_t>(out.strips)});
+            out.strips += group.strips;
         }
     }
+    if (sizes.last_first) std::reverse(out.query_items.begin(), out.query_items.end());
     longest_first_at_the_end(out.items, processors,
                              [](const Tiles::Item& item) { return item.tiles + tile_cost; });
     longest_first_at_the_end(out.query_items, processors,

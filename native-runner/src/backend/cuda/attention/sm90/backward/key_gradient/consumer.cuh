@@ -8,11 +8,13 @@
 #include "backend/cuda/attention/sm90/backward/parameters.h"
 #include "backend/cuda/attention/sm90/backward/products.cuh"
 #include "backend/cuda/attention/sm90/backward/rotation.cuh"
+#include "backend/cuda/attention/sm90/backward/score_gradients/strips.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
 #include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
 #include "backend/cuda/primitives/fast_math.cuh"
 #include "backend/cuda/primitives/sm90/ring.cuh"
+#include "backend/cuda/primitives/sm90/tma.cuh"
 #include "backend/cuda/primitives/sm90/wgmma.cuh"
 
 namespace wishbone::cuda::sm90::backward {
@@ -22,6 +24,7 @@ namespace wishbone::cuda::sm90::backward {
 template <class Pipeline, class F>
 struct KeyConsumer {
     static constexpr int D = Pipeline::D, M = Pipeline::M;
+    static constexpr bool LeavesScores = Pipeline::LeavesScores;
 
     const Parameters& p;
     const Pipeline& shared;
@@ -115,19 +118,35 @@ struct KeyConsumer {
             const std::uint32_t key_half = shared.key(items.stage) + half * 64 * 128,
                                 value_half = shared.value(items.stage) + half * 64 * 128;
             const int kv_head = item.kv_head;
-            if (kv_head < 0) return;
+            if (kv_head < 0) {
+                if constexpr (LeavesScores)
+                    if (lane == 0) tma_wait_until_read();
+                return;
+            }
             const int key_end = item.key_end, tiles = item.tiles;
             ThreadKeys<F::Windowed> keys(p, item, key_end, row, half * 64 + warp * 16);
             const int position[2] = {position_of(p.rotation, keys.key0, keys.key0 < key_end),
                                      position_of(p.rotation, keys.key1, keys.key1 < key_end)};
             const TilesInSight in_sight(item, half, p.tile_tokens);
             int first = item.query_begin + (in_sight.end - 1) * p.tile_tokens;
+            // Of gradients of scores: this warp's strip, and where it goes for the next query tile.
+            const int strip = half * 4 + warp, strips = item.strips;
+            int place = item.first_strip + (in_sight.end - 1) * strips + strip;
             pass(tiles - in_sight.end);
 
             float dk[D / 2], dv[D / 2];
 #pragma unroll
             for (int i = 0; i < D / 2; ++i) dk[i] = dv[i] = 0;
             int previous = -1;
+            std::uint32_t ds[M / 4];
+            const auto leave_scores = [&] {
+                if constexpr (LeavesScores) {
+                    if (strip < strips)
+                        store_strip<M>(p.scores + std::int64_t(place) * (Pipeline::strip_bytes / 16),
+                                       shared.strip(strip), ds);
+                    place -= strips;
+                }
+            };
             for (int j = in_sight.begin; j < in_sight.end; ++j, first -= p.tile_tokens) {
                 const std::uint32_t query = shared.query(rows.stage);
                 const std::uint32_t d_out = shared.d_out(rows.stage);
@@ -139,7 +158,8 @@ struct KeyConsumer {
                 wgmma_fence();
                 multiply_rows(s, key_half, query);
                 wgmma_commit();
-                wgmma_wait<1>();  // dK of the tile before
+                if (previous >= 0) leave_scores();  // of the tile before, beside these products
+                wgmma_wait<1>();                    // dK of the tile before
                 if (previous >= 0) warp_arrive(shared.row_empty(previous));
                 mbarrier_wait(shared.d_out_full(rows.stage), rows.round);
                 wgmma_fence();
@@ -160,7 +180,6 @@ struct KeyConsumer {
 
                 wgmma_wait<1>();
                 wgmma_hold(dp);
-                std::uint32_t ds[M / 4];
                 if constexpr (F::Capped)
                     score_gradient(ds, weight, dp, stats + M, c);
                 else
@@ -172,6 +191,7 @@ struct KeyConsumer {
                 previous = rows.stage;
                 rows.next();
             }
+            if (previous >= 0) leave_scores();
             wgmma_wait<0>();
             if (previous >= 0) warp_arrive(shared.row_empty(previous));
             const Part part(item);

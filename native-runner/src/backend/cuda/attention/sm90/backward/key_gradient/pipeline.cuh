@@ -11,10 +11,12 @@ namespace wishbone::cuda::sm90::backward {
 
 /// Shared memory of key_gradient_kernel: a ring of items' keys and values, one of query tiles with their
 /// statistics, and the barriers by which they are handed over (full) and back (empty). D: head size; M: rows
-/// of a query tile; `RowStatistics`: numbers kept of each.
-template <int D_, int M_, int KeyStages_, int Stages_, int RowStatistics>
+/// of a query tile; `RowStatistics`: numbers kept of each; `LeavesScores`: whether gradients of scores go to device memory, for which
+/// each computing warp has a strip here.
+template <int D_, int M_, int KeyStages_, int Stages_, int RowStatistics, bool LeavesScores_>
 struct KeyPipeline {
     static constexpr int D = D_, M = M_, KeyStages = KeyStages_, Stages = Stages_;
+    static constexpr bool LeavesScores = LeavesScores_;
     static constexpr int key_bytes = key_tile * D * 2;
     static constexpr int row_bytes = M * D * 2;
     static constexpr int stat_words = RowStatistics * M;
@@ -26,7 +28,9 @@ struct KeyPipeline {
     static constexpr int value_at = key_at + KeyStages * key_bytes;
     static constexpr int query_at = value_at + KeyStages * key_bytes;
     static constexpr int d_out_at = query_at + Stages * row_bytes;
-    static constexpr int stats_at = d_out_at + Stages * row_bytes;
+    static constexpr int strips_at = d_out_at + Stages * row_bytes;
+    static constexpr int strip_bytes = LeavesScores ? M * strip_row_bytes : 0;
+    static constexpr int stats_at = strips_at + consumer_warps * strip_bytes;
     static constexpr int item_at = stats_at + Stages * stat_bytes;
     static constexpr int barriers_at =
         (item_at + KeyStages * static_cast<int>(sizeof(Tiles::Item)) + 7) / 8 * 8;
@@ -50,6 +54,8 @@ struct KeyPipeline {
     __device__ const float* stats(int stage) const {
         return reinterpret_cast<const float*>(shared + stats_at + stage * stat_bytes);
     }
+    /// Of a computing warp, from 0.
+    __device__ std::uint32_t strip(int warp) const { return base + strips_at + warp * strip_bytes; }
     /// Whose keys a stage holds; kv_head -1 at the end of all work.
     __device__ Tiles::Item& item(int stage) const {
         return reinterpret_cast<Tiles::Item*>(shared + item_at)[stage];

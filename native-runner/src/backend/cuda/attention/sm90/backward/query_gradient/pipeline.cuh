@@ -36,7 +36,7 @@ struct QueryPipeline {
     static constexpr int until_at = value_at + Stages * key_bytes;
     static constexpr int key_blocks_at = until_at + Stages * N * 4;
     static constexpr int rows_at = key_blocks_at + Stages * static_cast<int>(sizeof(Tiles::KeyBlock));
-    static constexpr int barriers_at = rows_at + static_cast<int>(sizeof(Rows<M>));
+    static constexpr int barriers_at = (rows_at + static_cast<int>(sizeof(Rows<M>)) + 7) / 8 * 8;
     static constexpr int bytes = barriers_at + 8 * (2 + 2 * Stages);
     static constexpr int allocated = bytes + 1024;  ///< room to align the start
 
