@@ -99,13 +99,16 @@ void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(
 
 void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor,
                                          const AttentionMask& mask, AttentionShape shape, const Rotation&) {
-    // Two statistics a row, with a window what it sees first, and gradients of scores if they are few enough.
+    // Two statistics a row, with a window what it sees first; and gradients of scores. Which bins have too many to keep is known by
+    // their tiles only, so such a bin is counted with as many as one that just keeps them.
     const std::size_t statistics = (shape.window > 0 ? 3 : 2) * lse.bytes();
     const auto* const counted = dynamic_cast<const CountedMask*>(&mask);
-    const std::size_t scores = counted == nullptr ? 0 : bytes_of(counted->scores * shape.query_heads, 2);
-    const bool kept = counted_.memory.score_gradients != nullptr &&
-                      scores <= counted_.memory.score_gradients(shape.head_dim);
-    workspace(statistics + (kept ? scores : 0));
+    const auto most = counted_.memory.score_gradients;
+    const std::size_t scores =
+        counted == nullptr || most == nullptr
+            ? 0
+            : std::min(bytes_of(counted->scores * shape.query_heads, 2), most(shape.head_dim));
+    workspace(statistics + scores);
 }
 
 void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, HeadTargets,

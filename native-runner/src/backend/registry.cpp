@@ -59,9 +59,10 @@ constexpr RegisteredBackend table[] = {
              .communication = 820 * mib,
              .kept_logits = 2048 * mib,
              .logits_chunk = 512 * mib,
-             // On Hopper, with heads that have its kernels; others are padded to such or keep none.
+             // On Hopper, with heads of 64 and 128 and those that are padded to them; those of 96 and 256 keep none.
              .score_gradients = [](std::int64_t head_dim) -> std::size_t {
-                 return head_dim <= 64 ? 640 * mib : head_dim <= 128 ? 1152 * mib : 0;
+                 if (head_dim <= 64) return 640 * mib;
+                 return head_dim > 96 && head_dim <= 128 ? 1152 * mib : 0;
              },
              .has_workspaces = true,
              .rounded = cuda_rounded},

@@ -34,7 +34,7 @@ struct BackendMemory {
     std::size_t communication = 0;  ///< of several devices, each: also beside what it counts
     std::size_t kept_logits = 0;    ///< Backend::kept_logits_budget
     std::size_t logits_chunk = 0;   ///< most bytes of logits that are worked on at once
-    /// Most bytes of gradients of attention's scores that are kept from one pass to the next; null: none are.
+    /// Most bytes of gradients of attention's scores that are kept from one pass to the next; bins with more keep none. Null: none are.
     std::size_t (*score_gradients)(std::int64_t head_dim) = nullptr;
     bool has_workspaces = false;                ///< operations take memory of their own
     bool is_of_host = false;                    ///< its memory is the host's

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <vector>
+
 #include "backend/counting_backend.h"
 #include "core/error.h"
 
@@ -39,4 +42,28 @@ TEST_CASE(
     CHECK_THROWS_AS(CountingBackend("abacus"), Error);
     CHECK(backend_choices().front() == "auto");
     CHECK(backend_choices().size() == backends().size() + 1);
+}
+
+TEST_CASE(
+    "backends: gradients of scores are counted as far as they are kept, of long bins never less than of others") {
+    const auto counted = [](const char* backend, std::int32_t tokens, std::int64_t head_dim) {
+        CountingBackend counter(backend);
+        const AttentionShape shape{32, 8, head_dim, 1.0f};
+        // One sequence: every token is seen by all behind it.
+        const std::vector<std::int32_t> until(static_cast<std::size_t>(tokens), tokens),
+            position(static_cast<std::size_t>(tokens));
+        const auto mask = counter.prepare_mask(until, position, shape);
+        const std::size_t before = counter.memory_in_use();
+        counter.attention_backward({}, {}, {}, Tensor(nullptr, DType::f32, {32, tokens}), {}, *mask, shape,
+                                   {});
+        return counter.memory_in_use() - before;
+    };
+    constexpr std::size_t mib = std::size_t{1} << 20;
+    const auto statistics = [](std::size_t tokens) { return 2 * 32 * tokens * 4; };
+    CHECK(counted("cpu", 1024, 64) == 0);
+    CHECK(counted("cuda", 1024, 96) <= statistics(1024) + mib);
+    CHECK(counted("cuda", 1024, 64) >= statistics(1024) + 32 * 2 * (1024 * 1025 / 2));
+    CHECK(counted("cuda", 16384, 64) >= statistics(16384) + 640 * mib);
+    CHECK(counted("cuda", 16384, 64) <= statistics(16384) + 644 * mib);
+    CHECK(counted("cuda", 16384, 128) >= statistics(16384) + 1152 * mib);
 }

@@ -33,7 +33,7 @@ struct Parameters {
     int* next;  ///< item, query item
     /// Of each part of a key tile that has several: dK and dV of each thread's keys, as its registers have them.
     float4* sums;
-    uint4* scores;    ///< strips of gradients of scores (score_gradients/strips.cuh); null: none
+    uint4* scores;    ///< strips of gradients of scores (score_gradients/strips.cuh), where any are kept
     int* parts_done;  ///< [sums][warps that compute], of part 0's place: how many are
     std::int32_t item_count, query_item_count, query_tiles;
     std::int32_t tokens, query_heads, kv_heads, group, tile_tokens;

@@ -10,7 +10,6 @@
 #include "backend/cuda/attention/sm90/backward/query_rows.cuh"
 #include "backend/cuda/attention/sm90/backward/rotation.cuh"
 #include "backend/cuda/attention/sm90/backward/turns.cuh"
-#include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
 #include "backend/cuda/primitives/fast_math.cuh"
 #include "backend/cuda/primitives/sm90/ring.cuh"
@@ -34,18 +33,6 @@ struct QueryConsumer {
         for (int k = 0; k < D / 16; ++k)
             wgmma_rs<N, 0>(acc, left[4 * k], left[4 * k + 1], left[4 * k + 2], left[4 * k + 3],
                            descriptor(right + k / 4 * N * 128 + k % 4 * 32, 0, 1024), k > 0);
-    }
-
-    __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row,
-                                          const int (&position)[2], float (&dq)[D / 2]) const {
-        const int heads = p.query_heads + 2 * p.kv_heads, head = kv_head * p.group;
-        const RowAngles<D> angles[2] = {{p.rotation, position[0]}, {p.rotation, position[1]}};
-#pragma unroll
-        for (int h = 0; h < 2; ++h) {
-            turn_back<D / 16>(dq, h, angles[h], p.rotation.groups);
-            store_row(p.d_qkv + row_offset<D>(tile, row + 8 * h, p.group, head, heads),
-                      is_query(tile, row + 8 * h, p.group), dq, h, p.scale);
-        }
     }
 
     __device__ __forceinline__ void run() const {
@@ -134,7 +121,8 @@ struct QueryConsumer {
             }
             key_ring.next();
             wgmma_hold(dq);
-            store(tile, kv_head, row, position, dq);
+            store_query_gradients<D>(
+                p, tile, kv_head, row, [&](int r) { return position[r == row ? 0 : 1]; }, dq);
         }
     }
 };

@@ -7,7 +7,6 @@
 #include "backend/cuda/attention/sm90/backward/rotation.cuh"
 #include "backend/cuda/attention/sm90/backward/score_gradients/pipeline.cuh"
 #include "backend/cuda/attention/sm90/backward/score_gradients/strips.cuh"
-#include "backend/cuda/attention/sm90/store_row.cuh"
 #include "backend/cuda/primitives/sm90/ring.cuh"
 #include "backend/cuda/primitives/sm90/wgmma.cuh"
 
@@ -21,23 +20,6 @@ struct ScoreConsumer {
 
     const Parameters& p;
     const Pipeline& shared;
-
-    /// `row`: of the tile, the upper one of the two that this thread holds sums of.
-    __device__ __forceinline__ void store(const Tiles::Query& tile, int kv_head, int row,
-                                          float (&dq)[D / 2]) const {
-        const int heads = p.query_heads + 2 * p.kv_heads, head = kv_head * p.group;
-        const auto angles = [&](int r) {
-            return RowAngles<D>(
-                p.rotation, position_of(p.rotation, tile.begin + r / p.group, is_query(tile, r, p.group)));
-        };
-        const RowAngles<D> both[2] = {angles(row), angles(row + 8)};
-#pragma unroll
-        for (int h = 0; h < 2; ++h) {
-            turn_back<D / 16>(dq, h, both[h], p.rotation.groups);
-            store_row(p.d_qkv + row_offset<D>(tile, row + 8 * h, p.group, head, heads),
-                      is_query(tile, row + 8 * h, p.group), dq, h, p.scale);
-        }
-    }
 
     __device__ __forceinline__ void run() const {
         const int half = __shfl_sync(0xffffffffu, threadIdx.x / 128, 0) - 1;
@@ -79,7 +61,13 @@ struct ScoreConsumer {
                 ring.next();
             }
 #pragma unroll
-            for (int u = 0; u < units; ++u) store(tiles[u], kv_head, first_row(u) + thread_row, dq[u]);
+            for (int u = 0; u < units; ++u) {
+                const auto position = [&](int row) {
+                    return position_of(p.rotation, tiles[u].begin + row / p.group,
+                                       is_query(tiles[u], row, p.group));
+                };
+                store_query_gradients<D>(p, tiles[u], kv_head, first_row(u) + thread_row, position, dq[u]);
+            }
         }
     }
 };
