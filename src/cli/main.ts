@@ -13,6 +13,7 @@ import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
 import { guardOutput, outputFault } from './safe-output.js';
 import { addJudgeCommand } from './judge.js';
+import { optionDescription } from './options.js';
 import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
 import { addPushCommand } from './push.js';
@@ -56,6 +57,7 @@ function buildProgram(): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
+    .configureHelp({ optionDescription })
     .option('--verbose', 'print where an unexpected error came from')
     .showSuggestionAfterError()
     .exitOverride()
