@@ -4,7 +4,7 @@
 // implementation. `bwd_rope_ms`: backward to gradients before RoPE, where the kernels give these.
 //   attention_benchmark             every path
 //   attention_benchmark automatic   only the kernels this GPU would take
-//   attention_benchmark scores_twice    the same, gradients of scores never kept from one pass to the next
+//   attention_benchmark long_sequences    the same, but those of long sequences for all bins
 //   attention_benchmark portable    only those that run on every GPU
 //   attention_benchmark [path] --window 1024 --softcap 50    with a sliding window, with capped scores
 
@@ -66,13 +66,13 @@ DeviceArray<__nv_bfloat16> random_array(std::int64_t count, std::uint64_t seed) 
     return array;
 }
 
-constexpr AttentionPath paths[] = {AttentionPath::automatic, AttentionPath::scores_twice,
+constexpr AttentionPath paths[] = {AttentionPath::automatic, AttentionPath::long_sequences,
                                    AttentionPath::portable};
 
 const char* name_of(AttentionPath path) {
     return path == AttentionPath::portable    ? "portable"
            : path == AttentionPath::automatic ? "automatic"
-                                              : "scores_twice";
+                                              : "long_sequences";
 }
 
 struct Bin {

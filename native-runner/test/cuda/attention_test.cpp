@@ -115,7 +115,7 @@ Values from_bits(const Bits& bits) {
     return values;
 }
 
-constexpr AttentionPath paths[] = {AttentionPath::automatic, AttentionPath::scores_twice,
+constexpr AttentionPath paths[] = {AttentionPath::automatic, AttentionPath::long_sequences,
                                    AttentionPath::portable};
 
 struct Result {
@@ -458,7 +458,7 @@ TEST_CASE("cuda attention: gradients of queries and keys are turned back before 
          {shape_of(2, 2, 64), shape_of(8, 2, 64), shape_of(16, 1, 64), shape_of(7, 1, 64),
           shape_of(1, 1, 128), shape_of(12, 2, 128), shape_of(5, 1, 128), shape_of(3, 1, 96)})
         for (const Mask& until : masks)
-            for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::scores_twice})
+            for (const AttentionPath path : {AttentionPath::automatic, AttentionPath::long_sequences})
                 check_planes(shape, until, path);
 }
 

@@ -20,9 +20,10 @@
 /// 128 and 256; any number of query heads a KV head. Pointers are 16-byte aligned.
 namespace wishbone::cuda {
 
-/// Which kernels work on a mask (tests and benchmarks compare them): the best for the device; the same, but gradients of scores are
-/// always computed a second time and never kept from one pass to the next; those that run everywhere.
-enum class AttentionPath { automatic, scores_twice, portable };
+/// Which kernels work on a mask (tests and benchmarks compare them): the best for the device; the same, but those of long sequences
+/// whatever the mask: key tiles are large, and gradients of scores computed a second time, never kept from one pass to the next; those
+/// that run everywhere.
+enum class AttentionPath { automatic, long_sequences, portable };
 
 /// Prepares one bin on the host and uploads what the kernels read to `place`, on whose stream alone the mask may be used; it must
 /// not outlive it. Does not wait for the device. The arrays may go when the call returns. Throws

@@ -26,8 +26,7 @@ CudaAttentionMask::CudaAttentionMask(const Device& device, const ArrayPlace& pla
       place_(place),
       shape_(shape),
       visible_until_(visible_until.begin(), visible_until.end()),
-      most_score_bytes_(path == AttentionPath::automatic ? sm90::backward::most_score_bytes(shape.head_dim)
-                                                         : 0) {
+      as_long_sequences_(path == AttentionPath::long_sequences) {
     if (shape.window > 0) first_seen_ = first_seen_tokens(visible_until, position, shape.window);
     // Hopper's own instructions are in no other architecture.
     const bool hopper = path != AttentionPath::portable && device.capability == 90;
@@ -53,10 +52,11 @@ const mma::Work& CudaAttentionMask::mma() const {
     return made_once(mma_, place_, visible_until_, first_seen_, shape_);
 }
 const sm90::forward::Work& CudaAttentionMask::sm90_forward() const {
-    return made_once(sm90_forward_, place_, visible_until_, first_seen_, shape_);
+    return made_once(sm90_forward_, place_, visible_until_, first_seen_, shape_, as_long_sequences_);
 }
 const sm90::backward::Work& CudaAttentionMask::sm90_backward() const {
-    return made_once(sm90_backward_, device_, place_, visible_until_, first_seen_, shape_, most_score_bytes_);
+    const std::int64_t kept = as_long_sequences_ ? 0 : sm90::backward::most_score_bytes(shape_.head_dim);
+    return made_once(sm90_backward_, device_, place_, visible_until_, first_seen_, shape_, kept);
 }
 
 }  // namespace wishbone::cuda

@@ -37,7 +37,7 @@ class CudaAttentionMask final : public AttentionMask {
     ArrayPlace place_;
     AttentionShape shape_;
     std::vector<std::int32_t> visible_until_, first_seen_;
-    std::int64_t most_score_bytes_;
+    bool as_long_sequences_;
     bool uses_sm90_forward_ = false, uses_sm90_backward_ = false;
     mutable std::unique_ptr<mma::Work> mma_;
     mutable std::unique_ptr<sm90::forward::Work> sm90_forward_;

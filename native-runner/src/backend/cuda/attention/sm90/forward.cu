@@ -44,6 +44,7 @@ __global__ void __launch_bounds__(C::Threads, 1)
     fence_proxy_async();
     if (threadIdx.x == 0) shared.init_barriers();
     __syncthreads();
+    static_assert(registers_suffice<C::LoadRegisters, C::ComputeRegisters, C::Groups>);
     if (threadIdx.x < 128) {
         register_dealloc<C::LoadRegisters>();
         if (threadIdx.x == 0) Producer<C>{p, shared, query_map, slot_map, tile_map, until_map}.run();
@@ -102,7 +103,7 @@ void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16*
                        AttentionShape shape) {
     require(attention_forward_supports(shape), "attention");
     if (tokens == 0) return;
-    forward::with_config(shape.head_dim, [&]<class C>(C) {
+    forward::with_config(shape.head_dim, work.few(), [&]<class C>(C) {
         with_features(work.first_seen() != nullptr, shape.softcap > 0, [&]<class F>(F) {
             forward::launch<C, F>(device, stream, out, lse, qkv, work, tokens, shape);
         });

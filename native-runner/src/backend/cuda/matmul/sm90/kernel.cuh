@@ -44,6 +44,7 @@ __global__ void __launch_bounds__(C::Threads, 1)
 
     if (threadIdx.x == 0) shared.init_barriers();
     cluster_sync();
+    static_assert(registers_suffice<C::LoadRegisters, C::ComputeRegisters, C::Groups>);
     if (threadIdx.x < 128) {
         register_dealloc<C::LoadRegisters>();
         if (threadIdx.x == 0) Producer<C>{p, shared, left_map, right_map, place}.run();

@@ -99,6 +99,11 @@ __device__ __forceinline__ void wait_for_kernel_before() {
     asm volatile("griddepcontrol.wait;" ::: "memory");
 }
 
+/// Whether a block of a loading warpgroup and `Computing` others, alone on its multiprocessor, was started with as many registers as
+/// they then ask for. If not, `register_alloc` waits for ever.
+template <int Load, int Compute, int Computing>
+constexpr bool registers_suffice =
+    Load + Computing * Compute <= 65536 / (128 * (Computing + 1)) / 8 * 8 * (Computing + 1);
 /// Registers a thread of this warpgroup, a multiple of 8 from 24 to 256; the kernel has a launch bound.
 template <int Registers>
 __device__ __forceinline__ void register_alloc() {

@@ -13,7 +13,7 @@
 namespace wishbone::cuda::sm90::rotated {
 
 /// RoPE of whole heads of D elements, in the epilogue of the product that gives them (matmul/sm90). A thread has both elements of every
-/// plane that it turns: the second one stays in its register until its slice comes.
+/// plane that it turns.
 template <int D>
 struct Rotated {
     static constexpr int Columns = product::tile_columns, Boxes = 1, half = D / 2;
@@ -51,20 +51,29 @@ struct Rotated {
     static __device__ __forceinline__ void slice(const Options& options, const Rows& rows,
                                                  std::uint32_t (&held)[product::tile_columns / 4],
                                                  std::uint32_t at) {
-        constexpr int of_head = Slice % (D / 16), first = 4 * Slice, second = first + half / 4;
-        if constexpr (of_head < half / 16)
-            if (16 * Slice < rows.columns) {
+        // With the first slices of the first head all heads of the tile are turned, as they have the same angles.
+        if constexpr (Slice < half / 16) {
+            float2 c[4], s[4];
 #pragma unroll
-                for (int i = 0; i < 4; ++i) {
-                    const int angle = rows.angles[i % 2] + 16 * of_head + 8 * (i / 2);
-                    const auto c = __ldg(reinterpret_cast<const float2*>(options.cos + angle)),
-                               s = __ldg(reinterpret_cast<const float2*>(options.sin + angle));
-                    const float x0 = low_half(held[first + i]), x1 = high_half(held[first + i]);
-                    const float y0 = low_half(held[second + i]), y1 = high_half(held[second + i]);
-                    held[first + i] = pack(x0 * c.x - y0 * s.x, x1 * c.y - y1 * s.y);
-                    held[second + i] = pack(y0 * c.x + x0 * s.x, y1 * c.y + x1 * s.y);
-                }
+            for (int i = 0; i < 4; ++i) {
+                const int angle = rows.angles[i % 2] + 16 * Slice + 8 * (i / 2);
+                c[i] = __ldg(reinterpret_cast<const float2*>(options.cos + angle));
+                s[i] = __ldg(reinterpret_cast<const float2*>(options.sin + angle));
             }
+#pragma unroll
+            for (int head = 0; head < Columns; head += D)
+                if (head < rows.columns) {
+#pragma unroll
+                    for (int i = 0; i < 4; ++i) {
+                        std::uint32_t &x = held[head / 4 + 4 * Slice + i],
+                                      &y = held[head / 4 + 4 * Slice + half / 4 + i];
+                        const float x0 = low_half(x), x1 = high_half(x), y0 = low_half(y), y1 = high_half(y);
+                        x = pack(x0 * c[i].x - y0 * s[i].x, x1 * c[i].y - y1 * s[i].y);
+                        y = pack(y0 * c[i].x + x0 * s[i].x, y1 * c[i].y + x1 * s[i].y);
+                    }
+                }
+        }
+        constexpr int first = 4 * Slice;
         const std::uint32_t result[4] = {held[first], held[first + 1], held[first + 2], held[first + 3]};
         store_matrices(at, result);
     }

@@ -23,8 +23,9 @@ struct Config {
     static_assert(Slots == 2 || Slots == 4);
     static constexpr int Rows = 64 * Groups;
     static constexpr int Threads = 128 * (Groups + 1);
-    static constexpr int LoadRegisters = Groups == 2 ? 56 : 32;
-    static constexpr int ComputeRegisters = Groups == 2 ? 224 : 160;
+    // Scores of 128 keys take so many registers that the loading warps have to spill.
+    static constexpr int ComputeRegisters = Groups == 2 ? 224 : N == 128 ? 160 : 152;
+    static constexpr int LoadRegisters = ComputeRegisters == 160 ? 32 : 56;
     static_assert(Groups == 2 || Groups == 3);
 
     // Offsets in shared memory.
@@ -42,11 +43,17 @@ struct Config {
     static_assert(Allocated <= 227 * 1024);
 };
 
-// The kernel of each head size.
+// The kernel of each head size, and where queries see few keys: key tiles of half the size, of which fewer are masked, and more of
+// them ahead (docs/benchmarks.md, "What was tried, predicted and measured").
 using Head64 = Config<64, 3, 128, 2, 2, true>;
+using Head64Few = Config<64, 3, 64, 3, 6, true>;
 using Head96 = Config<96, 2, 128, 2, 2, true>;
 using Head128 = Config<128, 2, 128, 2, 2, true>;
+using Head128Few = Config<128, 3, 64, 2, 3, true>;
 using Head256 = Config<256, 2, 64, 1, 2, false>;
+
+/// Keys that a query sees, on average, up to which they are few.
+constexpr std::int64_t few_keys = 256;
 
 constexpr bool has_config(std::int64_t head_dim) {
     return head_dim == 64 || head_dim == 96 || head_dim == 128 || head_dim == 256;
@@ -54,14 +61,14 @@ constexpr bool has_config(std::int64_t head_dim) {
 
 /// Calls `use` with the configuration of a head size, a value of its type.
 template <class Use>
-void with_config(std::int64_t head_dim, const Use& use) {
+void with_config(std::int64_t head_dim, bool few, const Use& use) {
     switch (head_dim) {
         case 64:
-            return use(Head64{});
+            return few ? use(Head64Few{}) : use(Head64{});
         case 96:
             return use(Head96{});
         case 128:
-            return use(Head128{});
+            return few ? use(Head128Few{}) : use(Head128{});
         case 256:
             return use(Head256{});
         default:

@@ -22,15 +22,22 @@ struct ShiftedCopies {
     }
 };
 
+bool sees_few(std::span<const std::int32_t> visible_until) {
+    std::int64_t visible = 0;
+    for (std::size_t k = 0; k < visible_until.size(); ++k)
+        visible += visible_until[k] - static_cast<std::int32_t>(k);
+    return visible <= few_keys * static_cast<std::int64_t>(visible_until.size());
+}
+
 }  // namespace
 
 Work::Work(const ArrayPlace& place, std::span<const std::int32_t> visible_until,
-           std::span<const std::int32_t> first_seen, AttentionShape shape)
-    : arrays_(place), windowed_(!first_seen.empty()) {
+           std::span<const std::int32_t> first_seen, AttentionShape shape, bool takes_many)
+    : arrays_(place), few_(!takes_many && sees_few(visible_until)), windowed_(!first_seen.empty()) {
     require(has_config(shape.head_dim), "prepare_mask");
     const auto group = static_cast<std::int32_t>(shape.query_heads / shape.kv_heads);
     Tiles tiles;
-    with_config(shape.head_dim, [&]<class C>(C) {
+    with_config(shape.head_dim, few_, [&]<class C>(C) {
         query_tile_ = C::Rows / group;
         tiles = make_tiles(visible_until, static_cast<std::int32_t>(shape.kv_heads), query_tile_, C::Slots,
                            first_seen);

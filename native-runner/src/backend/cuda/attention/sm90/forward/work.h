@@ -16,10 +16,13 @@ namespace wishbone::cuda::sm90::forward {
 /// out.
 class Work {
   public:
-    /// `first_seen` as make_tiles has it. Throws Error(out_of_memory), and Error(internal) where `visible_until`
-    /// is no mask.
+    /// `first_seen` as make_tiles has it; `takes_many`: as if queries saw many keys. Throws Error(out_of_memory), and Error(internal)
+    /// where `visible_until` is no mask.
     Work(const ArrayPlace& place, std::span<const std::int32_t> visible_until,
-         std::span<const std::int32_t> first_seen, AttentionShape shape);
+         std::span<const std::int32_t> first_seen, AttentionShape shape, bool takes_many);
+
+    /// Whether queries see few keys, so that another kernel is faster (config.h).
+    bool few() const { return few_; }
 
     std::int32_t query_tile() const { return query_tile_; }  ///< tokens
     std::int32_t item_count() const { return item_count_; }
@@ -41,7 +44,7 @@ class Work {
   private:
     DeviceArrays arrays_;
     std::int32_t query_tile_ = 0, item_count_ = 0, until_stride_ = 0;
-    bool windowed_ = false;
+    bool few_, windowed_;
     std::size_t items_ = 0, slots_ = 0, visible_until_ = 0, first_seen_ = 0, counters_ = 0;
 };
 

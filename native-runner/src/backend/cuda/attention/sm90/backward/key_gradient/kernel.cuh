@@ -35,6 +35,7 @@ __global__ void __launch_bounds__(threads, 1)
     launch_dependents();
     __syncthreads();
     wait_for_kernel_before();
+    static_assert(registers_suffice<24, 240, 2>);
     if (threadIdx.x < 128) {
         register_dealloc<24>();
         if (threadIdx.x == 0)

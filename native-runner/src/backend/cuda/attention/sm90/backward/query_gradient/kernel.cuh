@@ -28,6 +28,7 @@ __global__ void __launch_bounds__(threads, 1)
     launch_dependents();
     if (threadIdx.x == 0) shared.init_barriers();
     __syncthreads();
+    static_assert(registers_suffice<40, 232, 2>);
     if (threadIdx.x < 128) {
         register_dealloc<40>();
         if (threadIdx.x < 32)

@@ -33,10 +33,17 @@ struct ScoreConsumer {
             const int kv_head = shared.step(ring.stage).kv_head;
             if (kv_head < 0) return;
             Tiles::Query tiles[units];
+            int position[units][2];
             float dq[units][D / 2];
 #pragma unroll
             for (int u = 0; u < units; ++u) {
                 tiles[u] = shared.step(ring.stage).tiles[part(u)];
+#pragma unroll
+                for (int h = 0; h < 2; ++h) {
+                    const int row = first_row(u) + thread_row + 8 * h;
+                    position[u][h] = position_of(p.rotation, tiles[u].begin + row / p.group,
+                                                 is_query(tiles[u], row, p.group));
+                }
 #pragma unroll
                 for (int i = 0; i < D / 2; ++i) dq[u][i] = 0;
             }
@@ -62,11 +69,9 @@ struct ScoreConsumer {
             }
 #pragma unroll
             for (int u = 0; u < units; ++u) {
-                const auto position = [&](int row) {
-                    return position_of(p.rotation, tiles[u].begin + row / p.group,
-                                       is_query(tiles[u], row, p.group));
-                };
-                store_query_gradients<D>(p, tiles[u], kv_head, first_row(u) + thread_row, position, dq[u]);
+                const int row = first_row(u) + thread_row;
+                store_query_gradients<D>(
+                    p, tiles[u], kv_head, row, [&](int r) { return position[u][r == row ? 0 : 1]; }, dq[u]);
             }
         }
     }

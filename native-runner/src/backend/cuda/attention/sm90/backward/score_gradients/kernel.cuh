@@ -25,11 +25,12 @@ __global__ void __launch_bounds__(threads, 1)
     shared.prepare();
     __syncthreads();
     wait_for_kernel_before();
+    static_assert(registers_suffice<72, 216, 2>);
     if (threadIdx.x < 128) {
-        register_dealloc<80>();
+        register_dealloc<72>();
         if (threadIdx.x < 32) ScoreProducer<Pipeline>{p, shared, key_map}.run();
     } else {
-        register_alloc<208>();
+        register_alloc<216>();
         ScoreConsumer<Pipeline>{p, shared}.run();
     }
 }
