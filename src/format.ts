@@ -86,6 +86,11 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/** Passes over a dataset, which a number of steps may cut off: `1 epoch`, `3 epochs`, `1.59 epochs`. */
+export function formatEpochs(epochs: number): string {
+  return `${Number(epochs.toPrecision(3))} epoch${epochs === 1 ? '' : 's'}`;
+}
+
 /** An option's value as it is typed: `1e-6` rather than `0.000001`. */
 export function formatOption(value: string | number | boolean): string {
   if (typeof value === 'string') return value;

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
 import { useLibrary, userFolder } from '../core/cuda-library/library.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { cannotWrite } from '../core/files/atomic-file.js';
 import { addCacheCommand } from './cache.js';
 import { addCheckCommand } from './check.js';
 import { addCompareCommand } from './compare.js';
@@ -10,8 +11,9 @@ import { addConvertCommand } from './convert.js';
 import { Exit } from './exit.js';
 import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
-import { guardOutput } from './safe-output.js';
+import { guardOutput, outputFault } from './safe-output.js';
 import { addJudgeCommand } from './judge.js';
+import { optionDescription } from './options.js';
 import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
 import { addPushCommand } from './push.js';
@@ -55,6 +57,7 @@ function buildProgram(): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
+    .configureHelp({ optionDescription })
     .option('--verbose', 'print where an unexpected error came from')
     .showSuggestionAfterError()
     .exitOverride()
@@ -139,4 +142,11 @@ guardOutput();
 // The exit code is set, not forced: output to a pipe must be written to its end.
 void main(process.argv.slice(2)).then((code) => {
   process.exitCode = code;
+});
+process.once('exit', (code) => {
+  const fault = outputFault();
+  if (fault === undefined || code !== ExitCode.ok) return;
+  const error = cannotWrite('standard output', fault);
+  process.stderr.write(`${error instanceof WishboneError ? error.format() : fault.message}\n`);
+  process.exitCode = ExitCode.cannotWrite;
 });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Help, InvalidArgumentError, Option } from 'commander';
 import {
   hasFlag,
   isPathOption,
@@ -56,6 +56,13 @@ export function addOptions(command: Command, group: SectionName, names: readonly
     if (kind === 'choice') added.argChoices = [...(optionChoices(option) ?? [])];
     command.addOption(added);
   }
+}
+
+/** An option's words in the help: choices that its flag or its own words list are not listed again. */
+export function optionDescription(option: Option): string {
+  const listed = option.argChoices?.every((choice) => `${option.flags} ${option.description}`.includes(choice)) ?? false;
+  const shown = listed ? (Object.assign(Object.create(Option.prototype) as Option, option, { argChoices: undefined }) as Option) : option;
+  return new Help().optionDescription(shown);
 }
 
 /** The options of a section that can be given as flags. */

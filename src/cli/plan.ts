@@ -6,7 +6,7 @@ import { openPlain } from '../core/files/plain-file.js';
 import { type PlanSummary, sharingAdvice } from '../core/prepare/index.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
-import { formatPercent } from '../format.js';
+import { formatEpochs, formatPercent } from '../format.js';
 import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
@@ -108,7 +108,7 @@ export function planReport(
   const { skipped, full, partial } = plan.tiles;
   const rows: [string, string][] = [
     ...(plan.files.length > 1 ? plan.files.map(fileRow) : []),
-    ['pairs', `${grouped(plan.pairs)}${plan.epochs > 1 ? ` × ${plan.epochs} epochs` : ''} (${plan.form})`],
+    ['pairs', `${grouped(plan.pairs)}${plan.epochs === 1 ? '' : ` × ${formatEpochs(plan.epochs)}`} (${plan.form})`],
     ...plan.sources.map(sourceRow),
     ['steps', grouped(plan.steps)],
     [

@@ -29,3 +29,14 @@ test('a path that is not UTF-8 is one error that says so', async () => {
   assert.equal(code, 3, stderr);
   assert.match(stderr, /^error: .+\n {2}at: .+\n {2}fix: the path has bytes that are not UTF-8.+$/m);
 });
+
+test('what cannot be printed is an error, and an error that cannot be printed ends as it would', async () => {
+  const to = (redirection: string, ...words: string[]) =>
+    outcome('bash', ['-c', `exec "$@" ${redirection}`, 'bash', process.execPath, cli, ...words]);
+  const full = await to('>/dev/full', 'completion', 'bash');
+  assert.equal(full.code, 5, full.stderr);
+  assert.equal(full.stderr, 'error: no space left on the disk\n  at: standard output\n  fix: free some space, or write to another disk');
+  assert.equal((await to('2>/dev/full', 'check', '/nowhere.jsonl')).code, 3);
+  const { code, stderr } = await to('| head -c 1', 'completion', 'bash');
+  assert.deepEqual([code, stderr], [0, '']);
+});

@@ -67,6 +67,7 @@ std::string remembered_or_new(const std::filesystem::path& folder, const std::st
 WeightsHash::WeightsHash(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
 void WeightsHash::begin() {
+    if (hash_.valid()) return;
     std::packaged_task<std::string(const std::stop_token&)> work(
         [folder = folder_](const std::stop_token& stop) {
             // Of this thread, and of those that it makes.
@@ -78,7 +79,7 @@ void WeightsHash::begin() {
 }
 
 const std::string& WeightsHash::get() {
-    if (!hash_.valid()) begin();
+    begin();
     return hash_.get();
 }
 

@@ -19,7 +19,7 @@ class WeightsHash {
     WeightsHash(const WeightsHash&) = delete;
     WeightsHash& operator=(const WeightsHash&) = delete;
 
-    /// Begins in threads that give way to others. Once.
+    /// Begins in threads that give way to others, unless it has begun.
     void begin();
     /// Throws Error(bad_input) as ModelWeights does.
     const std::string& get();

@@ -28,10 +28,11 @@ class Waiting {
 
 }  // namespace
 
-Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, Replicas& replicas, Reporter& reporter,
-                         const Checkpoint* resumed, std::size_t device_room)
+Checkpoints::Checkpoints(const RunInputs& inputs, const RunLock& lock, ModelsUsed& models, Replicas& replicas,
+                         Reporter& reporter, const Checkpoint* resumed, std::size_t device_room)
     : inputs_(inputs),
       lock_(lock),
+      models_(models),
       replicas_(replicas),
       reporter_(reporter),
       saved_(resumed != nullptr ? resumed->state.step : -1),
@@ -85,7 +86,8 @@ void Checkpoints::finish() {
 }
 
 CheckpointState Checkpoints::state(std::int64_t done, const BestModel& best) const {
-    return {done, reporter_.next_seq(), inputs_.train.sha256, inputs_.config.training_text, best};
+    return {done,  reporter_.next_seq(), inputs_.train.sha256, inputs_.config.training_text, best,
+            false, models_.hashes()};
 }
 
 void Checkpoints::begin(const CheckpointState& state, bool must_succeed) {

@@ -11,6 +11,7 @@
 #include "run/checkpoint/checkpoint.h"
 #include "run/checkpoint/snapshot.h"
 #include "run/inputs.h"
+#include "run/models_used.h"
 #include "run/process/run_lock.h"
 #include "run/replicas.h"
 #include "run/reporter.h"
@@ -22,10 +23,10 @@ namespace wishbone {
 /// training waits, and stderr says so.
 class Checkpoints {
   public:
-    /// `resumed`: the one the run goes on from. Minutes count from here on. `device_room`: bytes of the device that the run itself
+    /// `models`: what a checkpoint notes of them. `resumed`: the one the run goes on from. Minutes count from here on. `device_room`: bytes of the device that the run itself
     /// does not need.
-    Checkpoints(const RunInputs& inputs, const RunLock& lock, Replicas& replicas, Reporter& reporter,
-                const Checkpoint* resumed, std::size_t device_room);
+    Checkpoints(const RunInputs& inputs, const RunLock& lock, ModelsUsed& models, Replicas& replicas,
+                Reporter& reporter, const Checkpoint* resumed, std::size_t device_room);
     ~Checkpoints();
     Checkpoints(const Checkpoints&) = delete;
     Checkpoints& operator=(const Checkpoints&) = delete;
@@ -60,6 +61,7 @@ class Checkpoints {
 
     const RunInputs& inputs_;
     const RunLock& lock_;
+    ModelsUsed& models_;
     Replicas& replicas_;
     Reporter& reporter_;
     std::int64_t saved_;                      ///< step of the newest one

@@ -29,6 +29,7 @@
 #include "run/inputs.h"
 #include "run/loop.h"
 #include "run/memory_plan.h"
+#include "run/models_used.h"
 #include "run/pair_record.h"
 #include "run/process/run_lock.h"
 #include "run/process/stop_signals.h"
@@ -154,6 +155,7 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     const auto files =
         ahead == nullptr ? std::optional<ReadAhead>(read_ahead(inputs.config.model)) : std::nullopt;
     WeightsHash hash(inputs.reference_folder());
+    ModelsUsed models(inputs, hash);
     if (!resume) begin_hash(hash, inputs);
     Devices devices(inputs, &lock, processes, ahead);
     const std::optional<Checkpoint> checkpoint = resume ? checkpoint_to_resume(inputs) : std::nullopt;
@@ -177,13 +179,15 @@ void carry_out(const std::filesystem::path& folder, bool resume, const RunLock& 
     reporter.ceiling(ceiling_of(devices, inputs));
     if (has_rehearsed) settle_all(devices);
 
+    if (checkpoint) models.check(checkpoint->state.models);
     RunReference reference(inputs, hash, *replicas, reporter, resumed_after, stop);
     if (reference.stopped()) return reporter.stopped(trainer.updates(), total.seconds());
     if (checkpoint) replicas->load(*checkpoint);
 
     Evaluation evaluation(inputs, *replicas, reference, reporter,
                           checkpoint ? checkpoint->state.best : BestModel(), stop);
-    Checkpoints checkpoints(inputs, lock, *replicas, reporter, checkpoint ? &*checkpoint : nullptr, room);
+    Checkpoints checkpoints(inputs, lock, models, *replicas, reporter, checkpoint ? &*checkpoint : nullptr,
+                            room);
     if (!train_steps({inputs, lock, *replicas, reporter, reference, evaluation, sampling, checkpoints},
                      stop)) {
         write_trainer_state(inputs, lock, evaluation.best(), trainer.updates());

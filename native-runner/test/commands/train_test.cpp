@@ -418,6 +418,52 @@ TEST_CASE("train: resume is refused when plan or training settings have changed"
     refuse("The plan is not the one");
 }
 
+TEST_CASE("train: resume is refused when a model that it reads anew has changed, and only then") {
+    struct Case {
+        const char* name;
+        const char* changed;  ///< file of the model folder, or `weights`
+        std::function<void(Json& json)> change;
+        const char* message;  ///< empty: the run goes on
+    };
+    const auto as_it_is = [](Json&) {};
+    const auto adapter = [](Json& json) { json["training"]["use_peft"] = true; };
+    const auto in_step = [](Json& json) { json["training"]["reference"] = "in_step"; };
+    const auto moving = [](Json& json) {
+        json["training"]["reference"] = "in_step";
+        json["training"]["sync_ref_model"] = true;
+    };
+    for (const Case& each : std::vector<Case>{
+             {"adapter", "weights", adapter, "The weights of the model are not those the run began with"},
+             {"in_step", "weights", in_step, "The weights of the model are not those the run began with"},
+             {"config", "config.json", as_it_is, "The config of the model is not the one the run began with"},
+             {"own weights in the checkpoint", "weights", as_it_is, ""},
+             {"reference in the checkpoint", "weights", moving, ""}}) {
+        CAPTURE(each.name);
+        const Workshop shop;
+        Json json = run_json(shop.model);
+        each.change(json);
+        const auto run = shop.make_run("run", json, 16);
+        REQUIRE(shop.train(run).exit_code == 0);
+        if (std::string(each.changed) == "weights") {
+            write_random_model(shop.model, tiny_config(), 22);
+        } else {
+            const std::string text = read_file(shop.model / each.changed);
+            write_file(shop.model / each.changed, text + "\n");
+        }
+        const RunnerResult result = shop.train(run, true);
+        CAPTURE(result.err);
+        CHECK(result.exit_code == (*each.message == 0 ? 0 : 3));
+        CHECK(result.err.find(each.message) != std::string::npos);
+        if (std::string(each.name) != "config") continue;
+        // What an older runner wrote says nothing of models.
+        const auto state = run / "checkpoints/step-000004/state.json";
+        Json of_older = Json::parse(read_file(state));
+        of_older.erase("models");
+        write_file(state, of_older.dump());
+        CHECK(shop.train(run, true).exit_code == 0);
+    }
+}
+
 TEST_CASE("train: bad input gives one clear error and a failed event") {
     const Workshop shop;
     struct Case {

@@ -169,8 +169,13 @@ function* documentRows(source: ByteSource, bytes: Buffer): Generator<Row> {
   const isArray = text[at] === '[';
   if (isArray) at = skipSpace(at + 1);
   if (isArray && text[at] === ']') return;
+  // Of rows that follow each other on one line, as Python's json.dump writes them, the line tells none from another.
+  const behind = skipSpace(valueEnd(text, at));
+  const second = isArray && text[behind] === ',' ? skipSpace(behind + 1) : behind;
+  const isAlone = isArray ? text[behind] !== ',' : second >= text.length;
+  const haveLines = isAlone || text.slice(at, second).includes('\n');
   for (let row = 0; isArray || at < text.length; row++) {
-    const place = { row, line: lineAt(at) };
+    const place = { row, line: haveLines ? lineAt(at) : undefined };
     const end = valueEnd(text, at);
     source.documentShare = end / text.length;
     try {
@@ -236,21 +241,31 @@ export function valueEnd(text: string, at: number): number {
   return text.length;
 }
 
-/** Line numbers (from 1) for offsets; fast for offsets that only grow. */
+/** Line numbers (from 1) for offsets; fast for offsets that only grow, however long the lines. */
 function lineCounter(text: string): (offset: number) => number {
   let line = 1;
   let counted = 0;
+  /** The line break at or behind `counted`: a document on one line is not searched to its end for every row. */
+  let next: number | undefined;
   return (offset) => {
     if (offset < counted) {
       line = 1;
       counted = 0;
+      next = undefined;
     }
-    for (let at = text.indexOf('\n', counted); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
+    next ??= breakFrom(text, counted);
+    while (next < offset) {
       line++;
-      counted = at + 1;
+      counted = next + 1;
+      next = breakFrom(text, counted);
     }
     return line;
   };
+}
+
+function breakFrom(text: string, from: number): number {
+  const at = text.indexOf('\n', from);
+  return at < 0 ? Number.POSITIVE_INFINITY : at;
 }
 
 /** 1-based column in characters. */

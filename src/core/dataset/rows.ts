@@ -20,7 +20,8 @@ export function readRows(source: ByteSource, columns: Columns): AsyncGenerator<R
 }
 
 /**
- * The line on which a row begins, whatever the row says; undefined when there is no such row, or no lines.
+ * The line on which a row begins, whatever the row says, also where it shares it with others (1 then); undefined when there is no such
+ * row, or no lines.
  *
  * @param number from 0
  * @throws WishboneError when the file cannot be read up to the row
@@ -28,7 +29,7 @@ export function readRows(source: ByteSource, columns: Columns): AsyncGenerator<R
 export async function lineOfRow(file: string, number: number): Promise<number | undefined> {
   const source = await ByteSource.open(file);
   if (source.table !== undefined) return undefined;
-  for await (const { row, line } of readRows(source, { used: [], needed: [] })) if (row >= number) return line;
+  for await (const { row, line } of readRows(source, { used: [], needed: [] })) if (row >= number) return line ?? 1;
   return undefined;
 }
 

@@ -11,6 +11,10 @@ export interface CommonPrompts {
   readonly prompts: number;
   /** Tokens of all pairs, each by itself with its prompt once, over those of all different prompts and responses. */
   readonly ratio: number;
+  /** Of all different prompts and responses. */
+  readonly tokens: number;
+  /** Of a prompt, on average over all that differ. */
+  readonly promptTokens: number;
 }
 
 /** Below this there is little to be gained. */
@@ -27,10 +31,14 @@ export async function commonPrompts(pairs: readonly TokenPair[], pause: Pause): 
   const responses = new Set<number>();
   let apart = 0;
   let together = 0;
+  let ofPrompts = 0;
   for (const { chosen, rejected, promptLength } of new Set(pairs)) {
     const prompt = tokensKey(chosen, promptLength);
     const times = prompts.get(prompt) ?? 0;
-    if (times === 0) together += promptLength;
+    if (times === 0) {
+      together += promptLength;
+      ofPrompts += promptLength;
+    }
     prompts.set(prompt, times + 1);
     apart += promptLength;
     for (const tokens of [chosen, rejected]) {
@@ -47,6 +55,8 @@ export async function commonPrompts(pairs: readonly TokenPair[], pause: Pause): 
     pairs: repeated.reduce((sum, times) => sum + times, 0),
     prompts: repeated.length,
     ratio: together > 0 ? apart / together : 1,
+    tokens: together,
+    promptTokens: prompts.size > 0 ? ofPrompts / prompts.size : 0,
   };
 }
 
@@ -57,14 +67,23 @@ export interface SharingAdvice {
   readonly text: string;
 }
 
-/** Nothing where all is shared that is asked for, or there is little to share. */
+/** What a plan says of how far it shares prompts. */
+export interface SharingOfPlan extends Pick<PlanOptions, 'sharing' | 'order'> {
+  readonly planTokens: number;
+  readonly bins: number;
+  readonly epochs: number;
+}
+
+/** Nothing where all is shared that is asked for, or there is little left to share. */
 export function sharingAdvice(
-  { pairs, prompts, ratio }: CommonPrompts,
-  { sharing, order }: Pick<PlanOptions, 'sharing' | 'order'>,
+  { pairs, prompts, ratio, tokens, promptTokens }: CommonPrompts,
+  { sharing, order, planTokens, bins, epochs }: SharingOfPlan,
   formatCount: (count: number) => string,
 ): SharingAdvice | undefined {
   if (ratio < LEAST_RATIO || sharing === 'none' || (sharing === 'tree' && order === 'prefix')) return undefined;
-  const found = `${formatCount(pairs)} pairs have ${formatCount(prompts)} prompts`;
+  // Few prompts come to every step in any order. In the best one all are computed once, and once more where a bin begins within one.
+  if (sharing === 'tree' && planTokens < LEAST_RATIO * (tokens * epochs + promptTokens * bins)) return undefined;
+  const found = `${formatCount(pairs)} pairs have ${formatCount(prompts)} prompt${prompts === 1 ? '' : 's'}`;
   const most = `up to ${ratio.toFixed(1)} times fewer tokens than each pair by itself`;
   return sharing === 'tree'
     ? {

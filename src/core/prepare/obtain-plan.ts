@@ -26,7 +26,7 @@ import { evalReferenceTo, referenceTo, unused } from './dataset-reference.js';
 import { type PlanSummary, summarise } from './summary.js';
 
 /** Part of every key: another number for whatever changes what the same tokens become, or what a summary says. */
-const PLAN_VERSION = 6;
+const PLAN_VERSION = 7;
 
 /** A plan that was made or found in the cache. */
 export interface PlannedDataset {

@@ -20,7 +20,7 @@ import { TokenStore } from './token-store.js';
 import { fileKind } from '../dataset/file-kinds.js';
 
 /** Part of every key: another number for whatever changes what the same input becomes. */
-const TOKENS_VERSION = 5;
+const TOKENS_VERSION = 6;
 
 /** What reading a file has shown, besides its tokens. */
 export interface SourceFacts {

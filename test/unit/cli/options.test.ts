@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
-import { Command } from 'commander';
-import { addOptions, readInput, runnerOptionNames } from '../../../src/cli/options.js';
+import { Command, Option } from 'commander';
+import { addOptions, optionDescription, readInput, runnerOptionNames, trainingOptionNames } from '../../../src/cli/options.js';
 import { checkRunConfig } from '../../../src/core/run/index.js';
 import { DEFAULT_RUNNER, type RunnerOptions } from '../../../src/core/options/index.js';
 import { runnerFlags } from '../../../src/core/runner/runner-flags.js';
@@ -37,6 +37,16 @@ test('runner options: choices, numbers, flags and paths', async () => {
     cublaslt: path.resolve('lib/libcublasLt.so.13'),
   });
   checkRunConfig({ ...exampleConfig(), runner: { ...options, devices: 2 } });
+});
+
+test('the help lists choices once', () => {
+  const command = new Command().configureHelp({ optionDescription, helpWidth: 1000 });
+  addOptions(command, 'training', trainingOptionNames, false);
+  command.addOption(new Option('--of <pairs>', 'which pairs').choices(['train', 'evaluation']).default('train'));
+  const help = command.helpInformation();
+  assert.equal(help.match(/constant, linear, cosine|"cosine"/g)?.length, 1, help);
+  assert.doesNotMatch(help, /choices: "precompute"/);
+  assert.match(help, /which pairs \(choices: "train", "evaluation", default:\s+"train"\)/);
 });
 
 test('what the runner is told to run on', () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { findJsonFault } from '../../../src/core/dataset/json-fault.js';
 import { ExitCode } from '../../../src/core/errors.js';
-import { datasetFile, errorOf, jsonLines, readOutcomes } from './support.js';
+import { datasetFile, errorOf, jsonLines, readOutcomes, readPairs } from './support.js';
 
 const good = { prompt: 'p', chosen: 'c', rejected: 'r' };
 const message = { role: 'user', content: 'hi' };
@@ -73,6 +73,20 @@ const cases: readonly Case[] = [
     file: 'pairs.json',
     what: /found "n"/,
     where: ':4:15',
+  },
+  {
+    name: 'an empty response in a list on one line',
+    content: JSON.stringify([good, good, { ...good, rejected: '' }]),
+    file: 'pairs.json',
+    what: /is empty/,
+    where: ', row 3, field "rejected"',
+  },
+  {
+    name: 'an empty response in a list with each row on its own line',
+    content: `[${[good, good, { ...good, rejected: '' }].map((row) => JSON.stringify(row)).join(',\n')}]`,
+    file: 'pairs.json',
+    what: /is empty/,
+    where: ':3, field "rejected"',
   },
   {
     name: 'a row that is no object',
@@ -248,6 +262,24 @@ test('outcomes go on after bad lines and keep every place', async (t) => {
       [3, 4, false],
     ],
   );
+});
+
+test('a list of rows is searched for line breaks once, however its lines are', async (t) => {
+  const rows = Array.from({ length: 200 }, () => JSON.stringify(good));
+  for (const text of [`[${rows.join(',')}]`, `[${rows[0]},\n${rows.join(',')}]`, `[${rows.join(',\n')}]`]) {
+    const file = await datasetFile(t, text, 'pairs.json');
+    let searched = 0;
+    const { indexOf } = String.prototype;
+    const counting = t.mock.method(String.prototype, 'indexOf', function (this: string, wanted: string, from = 0) {
+      const at = indexOf.call(this, wanted, from);
+      if (wanted === '\n' && this.length === text.length) searched += (at < 0 ? this.length : at) - from;
+      return at;
+    });
+    const { pairs } = await readPairs(file);
+    counting.mock.restore();
+    assert.ok(pairs.length >= 200);
+    assert.ok(searched <= text.length, `${searched} of ${text.length} characters`);
+  }
 });
 
 test('the fault finder agrees with JSON.parse on what is JSON', () => {

@@ -205,6 +205,8 @@ test('mapped columns: of JSON and CSV, swapped, missing, and of names that are n
     [2, 4, 6],
   );
   assert.deepEqual(await Promise.all([0, 1, 2, 3].map((row) => lineOfRow(file, row))), [2, 4, 6, undefined]);
+  const onOneLine = await datasetFile(t, JSON.stringify([text, text]), 'pairs.json');
+  assert.deepEqual(await Promise.all([0, 1, 2].map((row) => lineOfRow(onOneLine, row))), [1, 1, undefined]);
   const swapped = await read(jsonLines({ prompt: 'Q', chosen: 'B', rejected: 'A' }), 'chosen=rejected,rejected=chosen');
   assert.deepEqual(swapped, [{ ...text, row: 0, line: 1 }]);
   const sourced = await read(jsonLines({ prompt: 'Q', chosen: 'A', rejected: 'B', from: ' web ' }), 'source=from');

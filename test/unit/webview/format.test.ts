@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 
 import {
+  formatEpochs,
   formatCount,
   formatDuration,
   formatMetric,
@@ -94,6 +95,16 @@ test('an option reads back as it was', () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), (value) => assert.equal(Number(formatOption(value)), value)),
   );
+});
+
+test('passes that a number of steps cuts off', () => {
+  assert.deepEqual([1, 2, 3, 172 / 108, 32 / 100_000].map(formatEpochs), [
+    '1 epoch',
+    '2 epochs',
+    '3 epochs',
+    '1.59 epochs',
+    '0.00032 epochs',
+  ]);
 });
 
 test('seconds that may be few', () => {

@@ -147,15 +147,16 @@ test('bad rows and unread columns come with a click that does something about th
 });
 
 test('prompts in common come with a click that shares them', () => {
-  const commonPrompts = { pairs: 2400, prompts: 400, ratio: 3.46 };
-  const [notice, ...others] = sharingNotices({ commonPrompts, sharing: 'pair', order: 'shuffle' });
+  const commonPrompts = { pairs: 2400, prompts: 400, ratio: 3.46, tokens: 1000, promptTokens: 1 };
+  const plan = { planTokens: 3460, bins: 75, epochs: 1 };
+  const [notice, ...others] = sharingNotices({ ...plan, commonPrompts, sharing: 'pair', order: 'shuffle' });
   assert.deepEqual(others, []);
   assert.match(notice?.text ?? '', /^2,400 pairs have 400 prompts: .* up to 3\.5 times fewer tokens than each pair by itself\.$/);
   assert.deepEqual(notice?.actions, [{ label: 'Sharing: tree', field: 'plan.sharing', value: 'tree' }]);
-  assert.deepEqual(sharingNotices({ commonPrompts, sharing: 'tree', order: 'shuffle' })[0]?.actions, [
+  assert.deepEqual(sharingNotices({ ...plan, commonPrompts, sharing: 'tree', order: 'shuffle' })[0]?.actions, [
     { label: 'Order: prefix', field: 'plan.order', value: 'prefix' },
   ]);
-  assert.deepEqual(sharingNotices({ commonPrompts, sharing: 'tree', order: 'prefix' }), []);
+  assert.deepEqual(sharingNotices({ ...plan, commonPrompts, sharing: 'tree', order: 'prefix' }), []);
   assert.ok(readLaunchHostMessage({ type: 'forecast', forecast: { kind: 'done', figures: [], notices: [notice] } }));
 });
 

@@ -66,6 +66,10 @@ CheckpointState read_state(const std::filesystem::path& folder) {
     state.training = nlohmann::json(fields.any("training")).dump();
     if (fields.has("eval")) state.best = BestModel::from_json(fields.object("eval"));
     state.weights_only = fields.boolean("weights_only", false);
+    if (fields.has("models")) {
+        JsonFields models = fields.object("models");
+        for (const std::string& name : models.names()) state.models[name] = models.text(name);
+    }
     JsonFields bytes = fields.object("bytes");
     for (const char* name : {model_file, optimizer_file, reference_file}) {
         const bool needed = name == model_file || (name == optimizer_file && !state.weights_only);
@@ -92,6 +96,7 @@ void write_state(const AtomicFolder& folder, const CheckpointState& state, const
     json["training"] = nlohmann::ordered_json::parse(state.training);
     if (options.eval_steps > 0) json["eval"] = state.best.to_json();
     if (state.weights_only) json["weights_only"] = true;
+    if (!state.models.empty()) json["models"] = state.models;
     for (const char* name : written) {
         // The run's folder may be moved away at any time.
         std::error_code error;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct CheckpointState {
     std::string training;  ///< RunConfig::training_text
     BestModel best = {};
     bool weights_only = false;  ///< of the best evaluation: nothing can be resumed from it
+    std::map<std::string, std::string> models =
+        {};  ///< ModelsUsed::hashes; empty where an older runner wrote it
 };
 
 struct Checkpoint {

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { leftOutText, mostlyLeftOut, remedyLabel, trainWithoutLabel, unreadText } from '../../../core/dataset/index.js';
 import { OPTIONS } from '../../../core/options/index.js';
-import { type PlanSummary, sharingAdvice } from '../../../core/prepare/index.js';
+import { type PlanSummary, sharingAdvice, type SharingOfPlan } from '../../../core/prepare/index.js';
 import { formatCount, plural, sentence } from '../../../format.js';
 import type { ForecastAction, ForecastNotice } from '../../../protocol/launch.js';
 
@@ -46,7 +46,7 @@ export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'e
 }
 
 /** What pairs have in common and the plan does not share, with a click that makes it. */
-export function sharingNotices(summary: Pick<PlanSummary, 'commonPrompts' | 'sharing' | 'order'>): ForecastNotice[] {
+export function sharingNotices(summary: Pick<PlanSummary, 'commonPrompts' | keyof SharingOfPlan>): ForecastNotice[] {
   const advice = sharingAdvice(summary.commonPrompts, summary, formatCount);
   if (advice === undefined) return [];
   const { option, value, text } = advice;

@@ -2,7 +2,7 @@ import { WishboneError } from '../../../core/errors.js';
 import { type CardForecast, CARDS_CONNECTION, type ForecastState } from '../../../core/forecast/index.js';
 import { TIME_WORDS, type TimePhase } from '../../../core/history/index.js';
 import { recomputedText } from '../../../core/options/index.js';
-import { formatBytes, formatCount, formatDuration, formatPercent, formatRatio, plural, sentence } from '../../../format.js';
+import { formatBytes, formatCount, formatDuration, formatEpochs, formatPercent, formatRatio, plural, sentence } from '../../../format.js';
 import type { ForecastFigure, ForecastView } from '../../../protocol/launch.js';
 import { locations } from '../../error-text.js';
 import { progressText } from '../../plan-progress-text.js';
@@ -111,7 +111,7 @@ function timeDetail({ seconds, sources }: NonNullable<Done['time']>): string {
 
 function pairsDetail(summary: Done['plan']['summary'], evalPairs: number | undefined): string {
   const parts = [
-    ...(summary.epochs > 1 ? [`${formatCount(summary.epochs)} epochs`] : []),
+    ...(summary.epochs === 1 ? [] : [formatEpochs(summary.epochs)]),
     ...(summary.leftOutRows > 0 ? [`${plural(summary.leftOutRows, 'unreadable row')} left out`] : []),
     ...(summary.skipped > 0 ? [`${formatCount(summary.skipped)} too long, left out`] : []),
     ...(summary.truncated > 0 ? [`${formatCount(summary.truncated)} truncated`] : []),

@@ -256,7 +256,8 @@ export class TablePanel implements vscode.Disposable {
 
   async #openRow(row: number): Promise<void> {
     const table = await this.#session.table;
-    const lineOf = (): Promise<number | null> => table.ask('line', row);
+    // Rows of JSON on one line have none of their own.
+    const lineOf = async (): Promise<number> => (await table.ask('line', row)) ?? 1;
     await showRow({ file: this.file, row, lineOf, gone: 'the file has no lines' }, this.page.panel.viewColumn);
   }
 
