@@ -63,6 +63,14 @@ test('a run is renamed from the palette, and the view follows', async () => {
   assert.equal((await readLabels(folders[0]!)).name, 'baseline');
 });
 
+test('a command that is for none of the runs says what it needs', async () => {
+  await workbench.command('Wishbone: Resume Run');
+  await until('it is said', async () =>
+    (await workbench.notifications()).some((text) => /“Resume Run” needs a run that has not finished/.test(text)),
+  );
+  await workbench.clearNotifications();
+});
+
 test('two runs are compared in one panel, with what differs between them', async () => {
   await workbench.command('Wishbone: Compare Runs…');
   for (const name of ['baseline', 'second']) await workbench.pick(name);
