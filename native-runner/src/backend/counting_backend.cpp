@@ -114,7 +114,9 @@ void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Ten
 void CountingBackend::head_logps(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head, HeadTargets,
                                  float) {
     const std::int64_t rest = hidden.rows() - (kept_logits ? kept_logits.rows() : 0);
-    workspace(std::min(bytes_of(rest * head.rows(), 2), counted_.memory.logits_chunk));
+    // A chunk of logits, or where they need not be in memory two numbers of each row's 256.
+    workspace(std::max(std::min(bytes_of(rest * head.rows(), 2), counted_.memory.logits_chunk),
+                       bytes_of(hidden.rows() * ((head.rows() + 255) / 256), 8)));
 }
 
 void CountingBackend::head_logps_backward(Tensor, Tensor, Tensor kept_logits, Tensor hidden, Tensor head,

@@ -45,6 +45,25 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "backends: a head is counted with a chunk of logits, and where all are kept with sums of their powers") {
+    const auto counted = [](std::int64_t kept) {
+        CountingBackend counter("cuda");
+        const std::size_t before = counter.memory_in_use();
+        constexpr std::int64_t rows = 8000, vocabulary = 100'000, width = 64;
+        const auto bf16 = [](std::int64_t of, std::int64_t each) {
+            return Tensor(nullptr, DType::bf16, {of, each});
+        };
+        counter.head_logps({}, {}, kept > 0 ? Tensor(&counter, DType::bf16, {kept, vocabulary}) : Tensor(),
+                           bf16(rows, width), bf16(vocabulary, width), {}, 0);
+        return counter.memory_in_use() - before;
+    };
+    constexpr std::size_t mib = std::size_t{1} << 20;
+    CHECK(counted(0) == 512 * mib);
+    CHECK(counted(7000) == 192 * mib);  // 1000 rows of 200 kB: 190.7 MiB
+    CHECK(counted(8000) == 24 * mib);   // 8000 rows of 391 tiles of 8 bytes: 23.9 MiB
+}
+
+TEST_CASE(
     "backends: gradients of scores are counted as far as they are kept, of long bins never less than of others") {
     const auto counted = [](const char* backend, std::int32_t tokens, std::int64_t head_dim) {
         CountingBackend counter(backend);

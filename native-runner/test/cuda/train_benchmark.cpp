@@ -2,7 +2,7 @@
 //   train_benchmark --model llama-1b --sets hh,dpo_en --sharing pair,none --bins 10 --phases
 //
 // A model with random weights trains on pairs of real lengths with random tokens. A step is one bin of 16,384
-// tokens: reference forward, policy forward and backward, gradient norm, AdamW. Bins hold whole pairs in the
+// tokens: reference forward, policy forward and backward, and where there is an optimizer gradient norm and AdamW. Bins hold whole pairs in the
 // file's order, so that they are those of scripts/gpu/workload.py. Prints JSON lines: device and ceiling,
 // then for each set and sharing the speed, and with --phases the time by phase, measured in steps of their
 // own.
@@ -283,6 +283,13 @@ class Stepper {
             gradient(plan, step);
     }
 
+    /// That the last step's gradient is one. An update, where there is one, sees to it itself.
+    void check() const {
+        if (gradients_ && !std::isfinite(backend_.sum_of_squares(gradients_->flat())))
+            throw Error(ExitCode::internal, "The gradient is not finite", "train_benchmark",
+                        "This is a fault.");
+    }
+
     bool trains() const { return trainer_.has_value(); }
     const TrainingOptions& options() const { return options_; }
 
@@ -317,9 +324,6 @@ class Stepper {
         to.adds = false;
         transformer_.backward(policy_, to, *bin, weight);
         if (step + 1 < plan.steps()) ahead_.prepare(plan.bin(step + 1));
-        if (!std::isfinite(backend_.sum_of_squares(gradients_->flat())))
-            throw Error(ExitCode::internal, "The gradient is not finite", "train_benchmark",
-                        "This is a fault.");
     }
 
     Backend& backend_;
@@ -412,6 +416,7 @@ void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, co
     }
     backend.synchronize();
     const double seconds = seconds_since(begin);
+    stepper.check();
     for (int i = 0; i < options.bins; ++i) {
         const Work work = work_of(plan.bin((options.warm_up + i) % full));
         const auto needed = step_flops(config, work, stepper.options().lora.has_value());

@@ -9,8 +9,9 @@
 #include "backend/require.h"
 
 /// Logits are rounded to bf16 once, and everything (log-sum-exp, log-probabilities, gradient) is computed in
-/// f32 from those same numbers. Rows of logits lie `ld` elements apart, the vocabulary rounded up to a
-/// multiple of 8, so that every row is aligned; kept logits use the same memory for a few rows less.
+/// f32 from those same numbers; where logits are computed again, another product may round a few the other way.
+/// Rows of logits lie `ld` elements apart, the vocabulary rounded up to a multiple of 8, so that every row is
+/// aligned; kept logits use the same memory for a few rows less.
 namespace wishbone::cuda {
 
 /// Logits made at a time when they are not kept.

@@ -2,7 +2,10 @@
 
 #include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/head/logits.h"
+#include "backend/cuda/head/power_sum.cuh"
+#include "backend/cuda/head/sm90/product.h"
 #include "backend/cuda/head/softcap.cuh"
+#include "backend/cuda/matmul/sm90/suits.h"
 #include "backend/cuda/primitives/packed.cuh"
 #include "backend/cuda/primitives/vector.h"
 #include "backend/cuda/rows/rows.h"
@@ -14,18 +17,6 @@ namespace {
 
 constexpr int block_threads = 512;
 constexpr int N = bf16_vector;
-
-/// A sum of powers of two, scaled by the largest so that none overflows: sum · 2^most.
-struct PowerSum {
-    float most = -INFINITY, sum = 0;
-
-    __device__ void add(const PowerSum& other) {
-        const float larger = fmaxf(most, other.most);
-        if (larger == -INFINITY) return;
-        sum = sum * exp2_fast(most - larger) + other.sum * exp2_fast(other.most - larger);
-        most = larger;
-    }
-};
 
 /// lse[row] of logits [rows, ld], a block a row.
 template <bool Capped>
@@ -82,7 +73,7 @@ __global__ void __launch_bounds__(block_threads)
     own = {};
     if (lane < block_threads / 32) own = {parts[lane].x, parts[lane].y};
     own = over_lanes(own);
-    if (lane == 0) lse[blockIdx.x] = (own.most + log2f(own.sum)) * ln_2;
+    if (lane == 0) lse[blockIdx.x] = own.log();
 }
 
 /// Log-probabilities of the targets whose rows are [begin, end); `logits` are those of row `begin` and on.
@@ -173,6 +164,19 @@ void CudaBackend::head_logps(Tensor logps, Tensor lse, Tensor kept_logits, Tenso
             "head_logps");
     const Head h(kept_logits, hidden, head, targets);
     if (h.rows == 0 || h.vocabulary == 0) return;
+    if (softcap == 0 && sm90::product::suits(device_, {h.rows, h.ld, h.width}, sm90::product::tile_columns,
+                                             {hidden.data, head.data})) {
+        const sm90::product::Size size{h.rows, h.vocabulary, h.width};
+        return sm90::head_logps(device_, stream_.get(),
+                                {.row = targets.row.as<std::int32_t>(),
+                                 .token = targets.token.as<std::int32_t>(),
+                                 .count = h.targets,
+                                 .logps = logps.as<float>(),
+                                 .lse = lse.as<float>()},
+                                {.logits = kept_logits.as<bf16>(), .rows = h.kept, .ld = h.ld},
+                                hidden.as<bf16>(), head.as<bf16>(), size,
+                                workspace(sm90::head_logps_workspace(size, h.targets)));
+    }
     auto* const scratch = static_cast<bf16*>(workspace(h.scratch_size(h.chunk) * sizeof(bf16)));
     h.each_chunk(kept_logits.as<bf16>(), scratch, h.chunk, [&](const Head::Chunk& part) {
         const auto [begin, end, is_kept, logits] = part;

@@ -148,18 +148,28 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
                                 .cap = ScoreCap::of(shape.scale, shape.softcap),
                                 .first_seen = work.first_seen(),
                                 .visible_by_all_until = work.visible_by_all_until()};
-    const auto run = [&](auto kernel, int shared_bytes, int items, auto... arguments) {
+    // `beside_the_end`: of the kernel before, which must be one of this pass.
+    const auto run = [&](bool beside_the_end, auto kernel, int shared_bytes, int items, auto... arguments) {
         allow_shared_memory(kernel, shared_bytes);
-        kernel<<<std::min(device.multiprocessors, items), threads, shared_bytes, stream>>>(arguments...);
-        check_launch("attention backward");
+        cudaLaunchAttribute overlap{};
+        overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        overlap.val.programmaticStreamSerializationAllowed = 1;
+        cudaLaunchConfig_t launch{};
+        launch.gridDim = dim3(static_cast<unsigned>(std::min(device.multiprocessors, items)));
+        launch.blockDim = dim3(threads);
+        launch.dynamicSmemBytes = static_cast<std::size_t>(shared_bytes);
+        launch.stream = stream;
+        launch.attrs = &overlap;
+        launch.numAttrs = beside_the_end ? 1 : 0;
+        check(cudaLaunchKernelEx(&launch, kernel, arguments...), "attention backward");
     };
     const auto run_key_pass = [&]<class KeyGradient>(std::type_identity<KeyGradient>) {
         static_assert(KeyGradient::allocated <= 232448);
         const CUtensorMap stats_map = encode_words(
             stats, static_cast<std::uint64_t>(work.query_tiles()) * kv_heads * KeyGradient::stat_words,
             KeyGradient::stat_box);
-        run(key_gradient_kernel<KeyGradient, F>, KeyGradient::allocated, work.items(), query_map, d_out_map,
-            tile_map, stats_map, parameters);
+        run(true, key_gradient_kernel<KeyGradient, F>, KeyGradient::allocated, work.items(), query_map,
+            d_out_map, tile_map, stats_map, parameters);
     };
     constexpr int numbers = row_statistics<F::Windowed>;
 
@@ -169,15 +179,16 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
         run_statistics<D, M, F::Windowed>(stream, parameters, d_out, out, work.tile_of_token(), counters);
         run_key_pass(std::type_identity<
                      KeyPipeline<D, M, Stages<D>::keys, Stages<D>::queries_beside_strips, numbers, true>>{});
-        run(score_product_kernel<ScoreProduct>, ScoreProduct::allocated, work.query_items(),
+        run(true, score_product_kernel<ScoreProduct>, ScoreProduct::allocated, work.query_items(),
             encode_tensor_3d(qkv, D, heads, length, swizzle_width, 1, score_block), parameters);
         return;
     }
     check(cudaMemsetAsync(next, 0, parts.counted, stream), "attention backward, counters");
     using QueryGradient = QueryPipeline<D, M, key_block(D), Stages<D>::query_pass>;
     static_assert(QueryGradient::allocated <= 232448);
-    run(query_gradient_kernel<QueryGradient, F>, QueryGradient::allocated, work.query_items(), query_map,
-        d_out_map, encode_tensor_3d(out, D, query_heads, length, swizzle_width, group, tile_tokens),
+    run(false, query_gradient_kernel<QueryGradient, F>, QueryGradient::allocated, work.query_items(),
+        query_map, d_out_map,
+        encode_tensor_3d(out, D, query_heads, length, swizzle_width, group, tile_tokens),
         encode_tensor_3d(qkv, D, heads, length, swizzle_width, 1, key_block(D)), parameters);
     run_key_pass(
         std::type_identity<KeyPipeline<D, M, Stages<D>::keys, Stages<D>::queries, numbers, false>>{});

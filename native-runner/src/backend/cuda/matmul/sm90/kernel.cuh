@@ -4,7 +4,7 @@
 // device and take one tile after the other; both blocks of a cluster have the same columns and each loads half of what makes them, for
 // both (producer.cuh).
 //
-// What is done with a finished tile is an epilogue's (gated/sm90, rotated/sm90). The tile is rounded to bf16 and held in 64 registers, and while the matrix units multiply for the next one, the epilogue is computed from those in slices (consumer.cuh), through
+// What is done with a finished tile is an epilogue's (gated/sm90, rotated/sm90, head/sm90). The tile is rounded to bf16 and held in 64 registers, and while the matrix units multiply for the next one, the epilogue is computed from those in slices (consumer.cuh), through
 // boxes in shared memory that one thread for each warpgroup fills and empties (mover.cuh).
 //
 // Measured and dropped (docs/benchmarks.md, "Gated units in the products around them"): the epilogue before the next tile's products; clusters

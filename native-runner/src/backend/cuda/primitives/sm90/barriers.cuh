@@ -89,6 +89,16 @@ __device__ __forceinline__ void cluster_sync() {
                      : "memory");
 }
 
+/// A kernel launched with programmatic stream serialization begins when all blocks of the one before have come here or ended, and does
+/// what needs nothing of it. In a kernel behind which there is none such, this is nothing.
+__device__ __forceinline__ void launch_dependents() {
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+/// Waits until the kernel before has ended and all that it wrote is there.
+__device__ __forceinline__ void wait_for_kernel_before() {
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+
 /// Registers a thread of this warpgroup, a multiple of 8 from 24 to 256; the kernel has a launch bound.
 template <int Registers>
 __device__ __forceinline__ void register_alloc() {

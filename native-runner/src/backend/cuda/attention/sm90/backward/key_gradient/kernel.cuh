@@ -32,7 +32,9 @@ __global__ void __launch_bounds__(threads, 1)
             reinterpret_cast<uint4*>(tiles.bytes + Pipeline::query_at)[i] = make_uint4(0, 0, 0, 0);
         fence_proxy_async();
     }
+    launch_dependents();
     __syncthreads();
+    wait_for_kernel_before();
     if (threadIdx.x < 128) {
         register_dealloc<24>();
         if (threadIdx.x == 0)

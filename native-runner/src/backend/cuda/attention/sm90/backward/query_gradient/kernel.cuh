@@ -25,6 +25,7 @@ __global__ void __launch_bounds__(threads, 1)
     const SharedTiles tiles(dynamic);
     const Pipeline shared{tiles.base, tiles.bytes};
 
+    launch_dependents();
     if (threadIdx.x == 0) shared.init_barriers();
     __syncthreads();
     if (threadIdx.x < 128) {

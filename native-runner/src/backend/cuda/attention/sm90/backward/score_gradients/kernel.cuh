@@ -24,6 +24,7 @@ __global__ void __launch_bounds__(threads, 1)
 
     shared.prepare();
     __syncthreads();
+    wait_for_kernel_before();
     if (threadIdx.x < 128) {
         register_dealloc<80>();
         if (threadIdx.x < 32) ScoreProducer<Pipeline>{p, shared, key_map}.run();

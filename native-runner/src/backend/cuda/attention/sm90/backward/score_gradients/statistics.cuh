@@ -9,6 +9,7 @@
 #include "backend/cuda/attention/sm90/backward/sizes.h"
 #include "backend/cuda/primitives/bf16_pair.cuh"
 #include "backend/cuda/primitives/fast_math.cuh"
+#include "backend/cuda/primitives/sm90/barriers.cuh"
 #include "backend/cuda/runtime/check.h"
 
 namespace wishbone::cuda::sm90::backward {
@@ -29,6 +30,7 @@ __global__ void __launch_bounds__(statistics_threads)
     const auto of_tile = [&](int kv_head, int tile) {
         return p.stats + (std::int64_t(kv_head) * p.query_tiles + tile) * row_statistics<Windowed> * M;
     };
+    launch_dependents();
     const int block = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
     if (block >= row_blocks) {
         const int tile_blocks = static_cast<int>(gridDim.x) - row_blocks;
