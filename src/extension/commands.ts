@@ -98,7 +98,7 @@ interface Arguments {
   'wishbone.inspectMasks': [place?: vscode.Uri | string, row?: number];
   /** The same, and a bin of the plan, counted from 0. */
   'wishbone.showPacking': [place?: vscode.Uri | string, bin?: number];
-  /** A preference file; without one, that of the active tab. A row of it to show, from 0, with the margins of a run. */
+  /** A preference file; without one, that of the active tab, or asks. A row of it to show, from 0, with the margins of a run. */
   'wishbone.showDatasetTable': [dataset?: vscode.Uri, row?: number, run?: string];
   /** A run, and a pair by its file, its row in that and its place in the row, from 0. */
   'wishbone.showPairCurve': [run: string, file: string, row: number, pair: number];

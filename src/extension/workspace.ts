@@ -20,3 +20,14 @@ export function runsFolderFor(dataset: string): string | undefined {
   const folder = folderOf(dataset);
   return folder === undefined ? undefined : path.join(folder, RUNS_FOLDER);
 }
+
+/**
+ * The folder something is in, as people of this workspace would say it: below its workspace folder, whose name is before it when there are
+ * several. Empty directly in the only one, whose path would tell what is known.
+ */
+export function placeOf(file: string): string {
+  const folder = path.dirname(file);
+  const own = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file));
+  if (own?.uri.fsPath !== folder) return vscode.workspace.asRelativePath(folder);
+  return (vscode.workspace.workspaceFolders ?? []).length > 1 ? own.name : '';
+}

@@ -2,7 +2,7 @@
 
 import { FIELD, type FieldSpec, isTextMap, isValue, type Texts } from './form.js';
 import { type Check, type Messages, readMessage } from './shape.js';
-import { isCount, isFlag, isNumber, isNumberOrNull, isObject, isPicture, isText } from './values.js';
+import { isCount, isFlag, isNumber, isNumberOrNull, isObject, isPicture, isText, isTexts } from './values.js';
 
 /** A number with sharing, and without. */
 export interface SharedNaive {
@@ -61,6 +61,8 @@ export type PredictionView =
 
 export interface SpeedupState {
   readonly problems: Texts;
+  /** Fields whose problem is no mistake yet: nobody has filled them in. */
+  readonly quiet: readonly string[];
   readonly notes: Texts;
   /** Why it cannot be measured now; empty when it can. */
   readonly blocked: string;
@@ -107,6 +109,7 @@ const SHARED_NAIVE: Check<SharedNaive> = { shared: isNumber, naive: isNumber };
 
 const STATE: Check<SpeedupState> = {
   problems: isTextMap,
+  quiet: isTexts,
   notes: isTextMap,
   blocked: isText,
   trusted: isFlag,

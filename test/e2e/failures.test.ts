@@ -88,12 +88,21 @@ test('a run folder that is deleted while it is shown', async () => {
   });
   await openRun('short lived');
   await panel.reach('finished');
+  await workbench.command('Wishbone: Try It…');
+  await workbench.pick('short lived');
+  await workbench.webview('main#try');
+  await workbench.page.locator('.tab', { hasText: 'short lived' }).first().click();
   await rm(folder, { recursive: true });
   const frame = await workbench.webview('main#run .empty');
   await until('it is said', async () => /short lived was deleted or moved away/.test(await frame.locator('.empty').innerText()));
   assert.equal(await frame.locator('.empty vscode-button').count(), 2, 'and there are ways on');
   await workbench.screenshot('deleted-dark');
   await assertAccessible(frame, 'a deleted run');
+  await workbench.page.locator('.tab', { hasText: 'Try: short lived' }).click();
+  const chat = await workbench.webview('main#try');
+  await until('so does the chat', async () =>
+    (await chat.locator('main#try').innerText()).includes(`The run folder no longer exists: ${folder}.`),
+  );
 });
 
 test('no runner: the forms say so before anything is started, the Devices view too', async () => {

@@ -268,3 +268,22 @@ function ofVersion(plan: Buffer, version: number): Buffer {
   assert.notEqual(changed, text);
   return Buffer.from(changed, 'latin1');
 }
+
+step('pages that are narrow, or magnified, are read downwards alone', async () => {
+  await workbench.command('View: Close All Editors');
+  await workbench.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'preferences.jsonl' }).click();
+  await workbench.page.locator('.codelens-decoration a', { hasText: 'Inspect Masks' }).click();
+  await (await maskPage()).locator('vscode-button', { hasText: 'Packing' }).click();
+  await packingPage();
+  await workbench.sideBar(false);
+  await workbench.page.setViewportSize({ width: 360, height: 900 });
+  for (const page of [packingPage, maskPage]) {
+    await workbench.command(page === maskPage ? 'View: Open Previous Editor' : 'View: Open Last Editor in Group');
+    const frame = await page();
+    await frame.locator('.keys-help summary').click();
+    await until('it does not move sideways', () =>
+      frame.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth),
+    );
+    await workbench.screenshot(`${page === maskPage ? 'mask' : 'packing'}-narrow`);
+  }
+});

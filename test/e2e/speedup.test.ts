@@ -39,6 +39,11 @@ const folder = (): string => join(session.workspace, '.wishbone/speedups');
 
 test('the panel predicts, and a measurement can be given up', async () => {
   await workbench.command('Wishbone: Measure Speedup…');
+  const dataset = (await page()).locator('[data-field="dataset"]');
+  await until('the dataset is asked for', async () => /^Choose a preference file/.test(await dataset.locator('.field-text').innerText()));
+  assert.equal(await dataset.locator('[aria-invalid=true]').count(), 0, 'what nobody has filled in is no mistake');
+  await fill('dataset', 'none.jsonl');
+  await dataset.locator('[aria-invalid=true]').first().waitFor();
   await fill('dataset', 'preferences.jsonl');
   const frame = await page();
   await until('the prediction', async () => /^1\.\d\d×$/.test(await frame.locator('.figures dd').nth(2).innerText()));

@@ -216,6 +216,34 @@ step('responses are compared in the diff editor', async () => {
   await workbench.screenshot('table-diff');
 });
 
+step('a table is asked for by the menu of the Datasets view, whatever is open, and by a list where nothing is', async () => {
+  const title = async (): Promise<string | undefined> => (await workbench.tabs()).at(-1);
+  await open('sums.jsonl');
+  await workbench.command('Wishbone: Focus on Datasets View');
+  const entry = workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'bad.jsonl' }).first();
+  await entry.click({ button: 'right' });
+  const item = workbench.page.locator('.monaco-menu .action-label', { hasText: 'Show Dataset as a Table' });
+  // A menu takes no click in its first moments.
+  await until('the menu is used', async () => {
+    await item.click({ timeout: 5000 });
+    return item.waitFor({ state: 'detached', timeout: 1000 }).then(() => true);
+  });
+  await until('the table of that file', async () => (await title()) === 'bad.jsonl');
+  await workbench.command('View: Close All Editors');
+  await workbench.command(COMMAND);
+  await workbench.pick('bad.jsonl');
+  await until('the table of what was chosen', async () => (await title()) === 'bad.jsonl' && (await column('.prompt')).length > 0);
+});
+
+step('commands on a dataset mean the one whose table is in front', async () => {
+  await workbench.command('Wishbone: Write Cleaned Copy…');
+  await workbench.page.locator('.quick-input-title', { hasText: 'Rows to Leave Out of a Copy of bad.jsonl' }).waitFor();
+  await workbench.page.keyboard.press('Escape');
+  await workbench.command('Wishbone: Launch Run…');
+  const form = await workbench.webview('[data-field="dataset"] input');
+  await until('the form has it', async () => (await form.locator('[data-field="dataset"] input').inputValue()) === file('bad.jsonl'));
+});
+
 step('Parquet, Arrow and gzip open as tables too, and are not changed', async () => {
   let frame = await open('packed.jsonl.gz');
   await until('all are there', async () => (await status()) === '2,000 pairs');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { after, before, test } from 'node:test';
 import { readLabels } from '../../src/core/run/index.js';
 import { eventLine, startLine, stepLine } from '../unit/run/support.js';
 import { assertConfined } from './support/confined.js';
@@ -28,10 +29,10 @@ after(async () => {
 });
 
 /** A run that has ended, with this learning rate. */
-function finishedRun(name: string, learningRate: number): Promise<string> {
+function finishedRun(name: string, learningRate: number, workspace = session.workspace): Promise<string> {
   const steps = Array.from({ length: 80 }, (_, i) => stepLine(i + 1, { steps: 80, learning_rate: learningRate })).join('');
   const events = startLine({ steps: 80 }) + steps + eventLine('finished', { steps: 80, seconds: 9 });
-  return makeRun(session.workspace, name, { events, training: { learning_rate: learningRate } });
+  return makeRun(workspace, name, { events, training: { learning_rate: learningRate } });
 }
 
 /** The rows of the views in the side bar, as text. */
@@ -60,6 +61,14 @@ test('a run is renamed from the palette, and the view follows', async () => {
   await workbench.type('Rename Run', 'baseline');
   await shows(/baseline/);
   assert.equal((await readLabels(folders[0]!)).name, 'baseline');
+});
+
+test('a command that is for none of the runs says what it needs', async () => {
+  await workbench.command('Wishbone: Resume Run');
+  await until('it is said', async () =>
+    (await workbench.notifications()).some((text) => /“Resume Run” needs a run that has not finished/.test(text)),
+  );
+  await workbench.clearNotifications();
 });
 
 test('two runs are compared in one panel, with what differs between them', async () => {
@@ -105,4 +114,30 @@ test('a run of several files is duplicated with all of them', async () => {
   const shown = frame.locator('[data-field="dataset"] input');
   await until('both are there', async () => (await shown.count()) === 2);
   assert.deepEqual(await shown.evaluateAll((inputs) => inputs.map((input) => (input as HTMLInputElement).value)), names);
+});
+
+test('in a workspace of several folders, files and runs of the same name are told apart', async () => {
+  const second = join(session.workspace, '../second');
+  await mkdir(second);
+  await copyFile(join(session.workspace, 'preferences.jsonl'), join(second, 'preferences.jsonl'));
+  await finishedRun('elsewhere', 1e-5, second);
+  const both = join(session.workspace, '../both.code-workspace');
+  await writeFile(both, JSON.stringify({ folders: [{ path: session.workspace }, { path: second }] }));
+  const address = new URL(session.url);
+  address.searchParams.delete('folder');
+  address.searchParams.set('workspace', both);
+  await workbench.open(address.href);
+  await workbench.command('Wishbone: Focus on Runs View');
+  for (const folder of ['workspace', 'second']) {
+    await shows(new RegExp(`^preferences\\.jsonl ?${folder} · 120 pairs`));
+    await shows(new RegExp(`^preferences\\.jsonl ?\\d runs? · ${folder}$`));
+  }
+  await workbench.screenshot('views-several-folders');
+  await workbench.command('Wishbone: Write Cleaned Copy…');
+  const choices = workbench.page.locator('.quick-input-list .monaco-list-row', { hasText: 'preferences.jsonl' });
+  await until('each has its folder', async () => {
+    const texts = (await choices.allInnerTexts()).join('\n');
+    return ['workspace', 'second'].every((folder) => new RegExp(`preferences\\.jsonl\\s*${folder}\\n`).test(texts));
+  });
+  await workbench.page.keyboard.press('Escape');
 });

@@ -51,7 +51,7 @@ export class ResultsTable {
           ...rows[row]!.map(({ text, title }, i) => {
             const { isNumber, isSetting } = columns[i]!;
             const attributes = { ...(isNumber ? { class: 'amount' } : {}), ...(title === undefined ? {} : { title }) };
-            if (i === 0) return element('th', { scope: 'row' }, swatch(styles[row]!.color, styles[row]!.dash), ' ', text);
+            if (i === 0) return element('th', { scope: 'row', title: text }, swatch(styles[row]!.color, styles[row]!.dash), ' ', text);
             return element('td', attributes, isSetting && !isNumber ? element('code', {}, text) : text);
           }),
         ),

@@ -41,6 +41,6 @@ function head(text: string, column: number): HTMLElement {
 }
 
 function cell(text: string, column: number): HTMLElement {
-  if (column === 0) return element('th', { scope: 'row' }, text);
+  if (column === 0) return element('th', { scope: 'row', title: text }, text);
   return element('td', column < NUMBERS ? { class: 'amount' } : {}, text);
 }

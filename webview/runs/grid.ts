@@ -58,9 +58,11 @@ export class RunsGrid {
     const rows = this.model.shown;
     const widths = columns.map((column) => columnWidth(column, texts(rows, column)));
     // The first are the runs' names; what room is left stands behind the last.
-    const tracks = widths.map(({ least, whole }, at) => (at === 0 ? `minmax(${least}px, ${whole}px)` : `${least}px`));
+    // They stay in view, and leave room for what else is in a line.
+    const least = widths.map((width, at) => (at === 0 ? `min(${width.least}px, 50vw)` : `${width.least}px`));
+    const tracks = least.map((width, at) => (at === 0 ? `minmax(${width}, ${widths[0]!.whole}px)` : width));
     this.root.style.setProperty('--columns', `${tracks.join(' ')} minmax(0, 1fr)`);
-    this.root.style.setProperty('--width', `${widths.reduce((sum, { least }) => sum + least, 0)}px`);
+    this.root.style.setProperty('--width', `calc(${least.join(' + ')})`);
     this.#body.style.height = `${lines.length * LINE}px`;
     // With groups, lines have levels.
     this.root.setAttribute('role', this.model.view.group === null ? 'grid' : 'treegrid');

@@ -107,9 +107,9 @@ export class SpeedupView implements PageView<SpeedupHostMessage> {
     this.#remember();
   }
 
-  #setState({ problems, notes, blocked, trusted, progress, fault }: SpeedupState): void {
+  #setState({ problems, quiet, notes, blocked, trusted, progress, fault }: SpeedupState): void {
     for (const [id, field] of this.#fields) {
-      field.show({ problem: problems[id], note: notes[id], changed: false, hidden: false });
+      field.show({ problem: problems[id], quiet: quiet.includes(id), note: notes[id], changed: false, hidden: false });
     }
     const measuring = progress !== null;
     setDisabled(this.#measure, blocked !== '' || measuring);

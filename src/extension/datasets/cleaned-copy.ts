@@ -7,7 +7,7 @@ import type { WorkOptions } from '../../core/work/progress.js';
 import { runTask } from '../../core/tasks/index.js';
 import { formatCount, plural, sentence } from '../../format.js';
 import { givenPath } from '../paths/given-path.js';
-import { mayBeDataset } from '../../core/dataset/file-kinds.js';
+import { datasetAtHand } from '../paths/file-at-hand.js';
 import { pickDataset } from '../paths/pick-dataset.js';
 import { recentDatasets } from '../paths/recent.js';
 import { withPlanProgress } from '../plan-progress.js';
@@ -68,8 +68,7 @@ export async function cleanedCopy(context: vscode.ExtensionContext, given: unkno
 }
 
 async function fileOf(context: vscode.ExtensionContext, given: unknown): Promise<string | undefined> {
-  const editor = vscode.window.activeTextEditor?.document.uri;
-  const file = givenPath(given) ?? (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) ? editor.fsPath : undefined);
+  const file = givenPath(given) ?? datasetAtHand();
   if (file !== undefined) return file;
   const picked = await pickDataset(recentDatasets(context), { title: 'Preference File to Clean' });
   return typeof picked === 'string' ? undefined : picked.value;

@@ -7,12 +7,13 @@ import { SHARED_FILE, writeFileAtomically } from '../../core/files/atomic-file.j
 import { commandLineFile, commandLineVariables } from '../command-line.js';
 
 /** Opens a terminal in which `wishbone` is the command line that came with this extension. */
-export async function openTerminal({ extensionPath, extensionUri, globalStorageUri }: vscode.ExtensionContext): Promise<void> {
+export async function openTerminal({ extensionUri, globalStorageUri }: vscode.ExtensionContext): Promise<void> {
   const bin = path.join(globalStorageUri.fsPath, 'bin');
   await makeCommand(bin, commandLineFile(extensionUri));
   const terminal = vscode.window.createTerminal({
     name: 'Wishbone',
-    iconPath: vscode.Uri.joinPath(vscode.Uri.file(extensionPath), 'media', 'wishbone.svg'),
+    // In colours of its own, as those of panels: a plain one would be black in every theme.
+    iconPath: vscode.Uri.joinPath(extensionUri, 'media', 'icon.svg'),
     // Before all else: a shell's own start-up appends to what it is given.
     env: { PATH: `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`, ...commandLineVariables() },
     message: 'Try wishbone --help. wishbone check, plan and train take a preference file or a run config.',

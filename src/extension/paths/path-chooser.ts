@@ -1,11 +1,13 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 
-import { mayBeDataset } from '../../core/dataset/file-kinds.js';
-import { cachedName, hubCache } from '../../core/hub/index.js';
+import { cachedName, hubCache, isHubName } from '../../core/hub/index.js';
 import { onlyDataset } from '../datasets/find-datasets.js';
+import { firstFolder } from '../workspace.js';
 import { mayBeModel } from './candidates.js';
+import { datasetAtHand } from './file-at-hand.js';
 import { givenPath } from './given-path.js';
-import { pickDataset } from './pick-dataset.js';
+import { datasetForm } from './look-at-dataset.js';
+import { isStillThere, pickDataset } from './pick-dataset.js';
 import { pickPart } from './pick-part.js';
 import { onlyModel, pickAdapter, pickModel } from './pick-model.js';
 import { recentDatasets, recentModels, type RecentPaths } from './recent.js';
@@ -55,12 +57,15 @@ export class PathChooser {
     await Promise.all([this.#datasets.add(dataset), this.#models.add(model)]);
   }
 
-  /** The file in the editor, or else the one last used here, or else the only one in the workspace. */
+  /** The file in the editor, or else the one last used here that is still there, or else the only one in the workspace. */
   async #likelyDataset(): Promise<string | undefined> {
-    const editor = vscode.window.activeTextEditor?.document.uri;
-    if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath) && !/\.json$/i.test(editor.fsPath)) return editor.fsPath;
-    const [last] = this.#datasets.all;
-    return last ?? onlyDataset();
+    const open = datasetAtHand();
+    // Most JSON files are something else.
+    if (open !== undefined && (!/\.json$/i.test(open) || (await datasetForm(open)) !== undefined)) return open;
+    for (const name of this.#datasets.all) {
+      if (isHubName(name, 'dataset', firstFolder()) || (await isStillThere(name))) return name;
+    }
+    return onlyDataset();
   }
 
   /** The last used model that still exists, or else the only one in the workspace. */

@@ -1,18 +1,17 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 
-import * as vscode from 'vscode';
-
 import { findSources, formDescriptions, savedName } from '../../core/dataset/index.js';
 import { cachedDatasets, hubCache, isHubName } from '../../core/hub/index.js';
 import { foundOnHub } from '../hub/search-hub.js';
-import { firstFolder } from '../workspace.js';
+import { firstFolder, placeOf } from '../workspace.js';
 import { datasetCandidates } from '../datasets/find-datasets.js';
+import { datasetAtHand } from './file-at-hand.js';
 import { datasetForm } from './look-at-dataset.js';
 import type { RecentPaths } from './recent.js';
 import { type Picked, separator } from './pick-list.js';
 import { BROWSE_CHOICE, cachedChoice, IN_CACHE, type PathChoice, pickPath, type PickOptions, type ShowPaths } from './pick-path.js';
-import { FILE_KINDS, KINDS_TEXT, mayBeDataset, PACKINGS } from '../../core/dataset/file-kinds.js';
+import { FILE_KINDS, KINDS_TEXT, PACKINGS } from '../../core/dataset/file-kinds.js';
 
 /** Asks for a dataset: the file in the editor, those used last, those of the workspace and the Hugging Face cache, what is found on the hub, or any other file. */
 export async function pickDataset(recent: RecentPaths, { title = 'Dataset', hub = false }: PickOptions = {}): Promise<Picked<string>> {
@@ -58,11 +57,10 @@ async function fill(recent: RecentPaths, hub: boolean, show: ShowPaths, signal: 
   };
 
   draw();
-  const editor = vscode.window.activeTextEditor?.document.uri;
-  if (editor?.scheme === 'file' && mayBeDataset(editor.fsPath)) await add(0, editor.fsPath);
+  const open = datasetAtHand();
+  if (open !== undefined) await add(0, open);
   for (const name of recent.all) {
-    // Of a folder of splits, one may be named behind it.
-    if ((await exists(name)) || (await exists(name.replace(/#[^#/]+$/, '')))) await add(1, name);
+    if (await isStillThere(name)) await add(1, name);
     else if (hub && isHubName(name, 'dataset', firstFolder())) groups[1]!.choices.push({ label: `$(cloud) ${name}`, value: name });
   }
   if (hub) groups[3]!.choices.push(...(await cachedDatasets(hubCache())).map((dataset) => cachedChoice(dataset, 'database')));
@@ -75,11 +73,10 @@ async function firstFile(name: string): Promise<string> {
   return (await findSources(name).catch(() => []))[0]?.path ?? name;
 }
 
-/** The folder something is in, as people of this workspace would say it. */
-export function placeOf(file: string): string {
-  const folder = vscode.workspace.asRelativePath(path.dirname(file));
-  // Directly in the workspace folder: its path would only tell what is known.
-  return path.isAbsolute(folder) && vscode.workspace.getWorkspaceFolder(vscode.Uri.file(file)) !== undefined ? '' : folder;
+/** Whether there is still something on disk that a name used earlier means. */
+export async function isStillThere(name: string): Promise<boolean> {
+  // Of a folder of splits, one may be named behind it.
+  return (await exists(name)) || exists(name.replace(/#[^#/]+$/, ''));
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -25,11 +25,35 @@ import { foldersOf } from './given-entries.js';
 import type { RunCatalog } from './run-catalog.js';
 import { namesList, namesText } from './run-names.js';
 import { showInformation, showWarning } from '../messages.js';
+import { noneText } from '../none-text.js';
+import { firstFolder } from '../workspace.js';
 
 type Listing = Exclude<RunListing, { problem: Error }>;
 
-/** Whether a run has a model that can be handed on. */
-const hasModel = ({ state, figures }: Listing): boolean => state === 'finished' || figures?.best !== undefined;
+/** The runs that a command is for: in words, as what it needs, and whether a run is one. */
+interface Wanted {
+  readonly words: string;
+  readonly fits: (run: Listing) => boolean;
+}
+
+const ANY: Wanted = { words: 'a run that can be read', fits: () => true };
+const BEGUN: Wanted = { words: 'a run that has taken a step', fits: ({ state, step }) => state !== 'planned' && step > 0 };
+const TRIABLE: Wanted = { words: 'a run that has taken a step', fits: ({ state, step }) => state === 'finished' || step > 0 };
+const RESUMABLE: Wanted = {
+  words: 'a run that has not finished and is not active',
+  fits: ({ state }) => isResumable(state) || state === 'planned',
+};
+const FINISHED: Wanted = { words: 'a finished run', fits: ({ state }) => state === 'finished' };
+const EVALUATED: Wanted = {
+  words: 'a run that was evaluated while it trained (eval_steps)',
+  fits: ({ figures }) => figures?.best !== undefined,
+};
+const INACTIVE: Wanted = { words: 'a run that is not active', fits: ({ state }) => !isActive(state) };
+/** Has a model that can be handed on. */
+const WITH_MODEL: Wanted = {
+  words: 'a finished run, or one that was evaluated while it trained (eval_steps)',
+  fits: (run) => FINISHED.fits(run) || EVALUATED.fits(run),
+};
 
 /** What can be done with runs from their view and the palette. Each takes the view's items, or asks which run. */
 export class RunCommands {
@@ -108,12 +132,12 @@ export class RunCommands {
 
   /** Why the chosen rewards of a run fell, in its panel. */
   async explain(item: unknown): Promise<void> {
-    const run = await this.#one(item, 'Why Did Chosen Rewards Fall?', ({ state, step }) => state !== 'planned' && step > 0);
+    const run = await this.#one(item, 'Why Did Chosen Rewards Fall?', BEGUN);
     if (run !== undefined) await this.panels.showWhy(run.folder);
   }
 
   async resume(item: unknown): Promise<void> {
-    const run = await this.#one(item, 'Resume Run', ({ state }) => isResumable(state) || state === 'planned');
+    const run = await this.#one(item, 'Resume Run', RESUMABLE);
     if (run === undefined || !(await ensureTrusted())) return;
     const use = await this.actions.store.use(run.folder);
     try {
@@ -125,17 +149,17 @@ export class RunCommands {
   }
 
   async exportBest(item: unknown): Promise<void> {
-    const run = await this.#one(item, 'Export Best Model', ({ figures }) => figures?.best !== undefined);
+    const run = await this.#one(item, 'Export Best Model', EVALUATED);
     if (run !== undefined) await this.actions.exportBest(run.folder, run.config.name);
   }
 
   async exportGguf(item: unknown): Promise<void> {
-    const run = await this.#one(item, 'Export as GGUF', hasModel);
+    const run = await this.#one(item, 'Export as GGUF', WITH_MODEL);
     if (run !== undefined) await exportGgufOf(run.folder, run.config.name, (file) => this.actions.reveal(file));
   }
 
   async push(item: unknown): Promise<void> {
-    const run = await this.#one(item, 'Upload to Hub', hasModel);
+    const run = await this.#one(item, 'Upload to Hub', WITH_MODEL);
     if (run !== undefined) await pushRun(run.folder, run.config.name);
   }
 
@@ -146,16 +170,15 @@ export class RunCommands {
 
   /** Folder of a run that may have a model, for `wishbone.tryRun`. */
   async toTry(item: unknown): Promise<string | undefined> {
-    return (await this.#one(item, 'Try It', ({ state, step }) => state === 'finished' || step > 0))?.folder;
+    return (await this.#one(item, 'Try It', TRIABLE))?.folder;
   }
 
   /** A run for `wishbone.judgeRun`, with others that it can be judged beside. */
   async toJudge(item: unknown): Promise<{ readonly run: Listing; readonly others: readonly Listing[] } | undefined> {
-    const isFinished = ({ state }: Listing): boolean => state === 'finished';
-    const run = await this.#one(item, 'Judge Completions', isFinished);
+    const run = await this.#one(item, 'Judge Completions', FINISHED);
     if (run === undefined) return undefined;
     const all = (await this.catalog.all()).flatMap((each) => (each.problem === undefined ? [each] : []));
-    return { run, others: all.filter((each) => isFinished(each) && each.folder !== run.folder) };
+    return { run, others: all.filter((each) => FINISHED.fits(each) && each.folder !== run.folder) };
   }
 
   /** A run for `wishbone.duplicateRun`. */
@@ -172,7 +195,7 @@ export class RunCommands {
   async delete(item: unknown, selection: unknown): Promise<void> {
     let folders = foldersOf(item, selection);
     if (folders.length === 0) {
-      const picked = await this.#one(undefined, 'Delete Run', ({ state }) => !isActive(state));
+      const picked = await this.#one(undefined, 'Delete Run', INACTIVE);
       if (picked === undefined) return;
       folders = [picked.folder];
     }
@@ -197,8 +220,8 @@ export class RunCommands {
     return all.filter((run): run is Listing => run.problem === undefined && folders.includes(run.folder));
   }
 
-  /** The run of an item, or one that is picked among those that `fits`; broken ones are not offered. */
-  async #one(item: unknown, title: string, fits: (run: Listing) => boolean = () => true): Promise<Listing | undefined> {
+  /** The run of an item, or one that is picked among those that are wanted; broken ones are not offered. */
+  async #one(item: unknown, title: string, { words, fits }: Wanted = ANY): Promise<Listing | undefined> {
     const listings = await this.catalog.all();
     const readable = listings.flatMap((run) => (run.problem === undefined ? [run] : []));
     const [folder] = foldersOf(item, undefined);
@@ -209,7 +232,7 @@ export class RunCommands {
     }
     const offered = readable.filter(fits);
     if (offered.length === 0) {
-      void showInformation(`Wishbone: no run for “${title}” in this workspace.`);
+      void showInformation(noneText(title, 'run', { wanted: words, hasFolder: firstFolder() !== undefined, isAny: listings.length > 0 }));
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(

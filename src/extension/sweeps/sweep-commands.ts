@@ -5,9 +5,11 @@ import * as vscode from 'vscode';
 import { changeSweep, giveOrder, type Order, queueOf, type SweepProgress, type TrialProgress } from '../../core/sweep/index.js';
 import { plural } from '../../format.js';
 import { showInformation, showWarning } from '../messages.js';
+import { noneText } from '../none-text.js';
 import { runCommand } from '../run-command.js';
 import { hasTrash } from '../runs/delete-runs.js';
 import { ensureTrusted } from '../trust.js';
+import { firstFolder } from '../workspace.js';
 import type { SweepListing } from './sweep-catalog.js';
 import type { SweepStarter } from './sweep-starter.js';
 import { DAMAGED, isIdle, sweepDescription, tableLook, trialDescription } from './sweep-text.js';
@@ -26,6 +28,14 @@ interface NamedTrial {
 
 type Whole = { readonly sweep: Exclude<SweepListing, { readonly problem: Error }>; readonly progress: SweepProgress };
 
+/** The sweeps that a command is for: in words, as what it needs, and whether a sweep is one. */
+interface Wanted {
+  readonly words: string;
+  readonly fits: (known: Whole) => boolean;
+}
+
+const ANY: Wanted = { words: 'a sweep that can be read', fits: () => true };
+
 const isWhole = (known: KnownSweep): known is Whole => known.progress !== undefined;
 const stateText = ({ sweep, progress }: KnownSweep): string =>
   sweep.problem !== undefined || progress === undefined ? DAMAGED : sweepDescription(sweep, progress);
@@ -43,7 +53,7 @@ export class SweepCommands {
 
   /** The runs at work stop after their step, and no other starts. */
   async pause(item: unknown): Promise<void> {
-    const known = await this.#one(item, 'Pause Sweep', ({ sweep }) => sweep.isAtWork);
+    const known = await this.#one(item, 'Pause Sweep', { words: 'a sweep at work', fits: ({ sweep }) => sweep.isAtWork });
     if (known === undefined || !(await ensureTrusted())) return;
     await giveOrder(known.sweep.file, { pause: true });
     void showInformation(`${known.sweep.name}: its runs stop after their step, each with a checkpoint. Go On takes them up again.`);
@@ -51,24 +61,40 @@ export class SweepCommands {
   }
 
   async resume(item: unknown): Promise<void> {
-    const known = await this.#one(item, 'Go On with Sweep', ({ sweep, progress }) => isIdle(sweep, progress));
+    const idle: Wanted = {
+      words: 'a sweep that was paused or ended before its last run',
+      fits: ({ sweep, progress }) => isIdle(sweep, progress),
+    };
+    const known = await this.#one(item, 'Go On with Sweep', idle);
     if (known !== undefined) await this.#goOn(known, false);
   }
 
   /** Does again what failed, or was passed over. */
   async retry(item: unknown): Promise<void> {
-    const can = ({ sweep, progress: { counts } }: Whole): boolean => !sweep.isAtWork && counts.failed + counts.skipped > 0;
-    const known = await this.#one(item, 'Retry Failed Runs of Sweep', can);
+    const broken: Wanted = {
+      words: 'a sweep that is not at work and has failed or skipped runs',
+      fits: ({ sweep, progress: { counts } }) => !sweep.isAtWork && counts.failed + counts.skipped > 0,
+    };
+    const known = await this.#one(item, 'Retry Failed Runs of Sweep', broken);
     if (known !== undefined) await this.#goOn(known, true);
   }
 
   async skip(item: unknown, selection: unknown): Promise<void> {
-    await this.#order(await this.#trials(item, selection, 'Skip Run of Sweep', isOpen), (name) => ({ skip: name }));
+    await this.#order(
+      await this.#trials(item, selection, 'Skip Run of Sweep', 'a sweep with a run that waits or is at work', isOpen),
+      (name) => ({ skip: name }),
+    );
   }
 
   /** Of several the first comes first. */
   async first(item: unknown, selection: unknown): Promise<void> {
-    const found = await this.#trials(item, selection, 'Put Run of Sweep First', ({ state }) => state === 'waiting');
+    const found = await this.#trials(
+      item,
+      selection,
+      'Put Run of Sweep First',
+      'a sweep with a run that waits',
+      ({ state }) => state === 'waiting',
+    );
     await this.#order(found?.reverse(), (name) => ({ first: name }));
   }
 
@@ -116,8 +142,8 @@ export class SweepCommands {
     await this.onDone();
   }
 
-  /** The sweep of an item, or one that is picked among those that `fits`; what cannot be read says so. */
-  async #one(item: unknown, title: string, fits: (known: Whole) => boolean = () => true): Promise<Whole | undefined> {
+  /** The sweep of an item, or one that is picked among those that are wanted; what cannot be read says so. */
+  async #one(item: unknown, title: string, { words, fits }: Wanted = ANY): Promise<Whole | undefined> {
     const all = await this.all();
     const file = fileOf(item);
     if (file !== undefined) {
@@ -125,12 +151,15 @@ export class SweepCommands {
       if (known?.sweep.problem !== undefined) throw known.sweep.problem;
       return known !== undefined && isWhole(known) ? known : undefined;
     }
-    return this.#pick(all.filter(isWhole).filter(fits), title);
+    const offered = all.filter(isWhole).filter(fits);
+    if (offered.length > 0 || all.length === 0) return this.#pick(offered, title);
+    void showInformation(noneText(title, 'sweep', { wanted: words, hasFolder: true, isAny: true }));
+    return undefined;
   }
 
   async #pick<K extends KnownSweep>(offered: readonly K[], title: string): Promise<K | undefined> {
     if (offered.length === 0) {
-      void showInformation(`Wishbone: no sweep for “${title}” in this workspace.`);
+      void showInformation(noneText(title, 'sweep', { wanted: ANY.words, hasFolder: firstFolder() !== undefined, isAny: false }));
       return undefined;
     }
     const picked = await vscode.window.showQuickPick(
@@ -145,16 +174,17 @@ export class SweepCommands {
     item: unknown,
     selection: unknown,
     title: string,
+    wanted: string,
     fits: (trial: TrialProgress) => boolean,
   ): Promise<NamedTrial[] | undefined> {
     const items: unknown[] = Array.isArray(selection) && selection.length > 0 ? selection : [item];
     const named = items.flatMap((each) => trialOf(each, fits) ?? []);
     if (named.length > 0) return named;
-    const known = await this.#one(item, title, ({ progress }) => progress.trials.some(fits));
+    const known = await this.#one(item, title, { words: wanted, fits: ({ progress }) => progress.trials.some(fits) });
     if (known === undefined) return undefined;
-    const { trials } = known.progress;
+    const trials = known.progress.trials.filter(fits);
     const picked = await vscode.window.showQuickPick(
-      trials.filter(fits).map((trial) => ({ label: trial.name, description: trialDescription(trial) })),
+      trials.map((trial) => ({ label: trial.name, description: trialDescription(trial) })),
       { title, placeHolder: `Which of ${plural(trials.length, 'run')}?` },
     );
     return picked === undefined ? undefined : [{ file: known.sweep.file, name: picked.label }];

@@ -10,7 +10,7 @@ import { mayBeDataset } from '../../core/dataset/file-kinds.js';
 import { lookAtDataset } from '../paths/look-at-dataset.js';
 import { DATASETS, findDatasets } from '../datasets/find-datasets.js';
 import type { DatasetSummaries } from '../datasets/summaries.js';
-import { placeOf } from '../paths/pick-dataset.js';
+import { placeOf } from '../workspace.js';
 import type { Problems } from '../problems.js';
 import { datasetDescription, datasetFacts } from './dataset-text.js';
 
@@ -74,7 +74,13 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
-    return node.kind === 'dataset' ? datasetItem(node) : factItem(node);
+    return node.kind === 'dataset' ? datasetItem(node, this.#isOnly(node)) : factItem(node);
+  }
+
+  /** Whether no other file has its name. */
+  #isOnly({ file }: DatasetNode): boolean {
+    const name = path.basename(file);
+    return [...this.#nodes.keys()].every((other) => other === file || path.basename(other) !== name);
   }
 
   /** Looks through the workspace again; files that have not changed keep their summaries. */
@@ -141,18 +147,21 @@ export class DatasetsView implements vscode.TreeDataProvider<Node>, vscode.Dispo
   }
 }
 
-function datasetItem({ file, form, summary }: DatasetNode): vscode.TreeItem {
+function datasetItem({ file, form, summary }: DatasetNode, isOnly: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(path.basename(file), vscode.TreeItemCollapsibleState.Collapsed);
   item.id = `dataset:${file}`;
   item.resourceUri = vscode.Uri.file(file);
-  item.description = [datasetDescription(summary), placeOf(file)].filter((text) => text !== '').join(' · ');
+  const told = [datasetDescription(summary), placeOf(file)];
+  // A side bar cuts off what comes last: of files of the same name, that may not be which one it is.
+  const description = (isOnly ? told : told.reverse()).filter((text) => text !== '').join(' · ');
+  item.description = description;
   const bad = summary instanceof WishboneError || (summary !== undefined && isBad(summary));
   item.iconPath =
     summary === undefined
       ? new vscode.ThemeIcon('loading~spin')
       : new vscode.ThemeIcon(bad ? 'warning' : 'database', bad ? new vscode.ThemeColor('list.warningForeground') : undefined);
   item.tooltip = form === undefined ? file : `${file}\n${formDescriptions[form]}`;
-  item.accessibilityInformation = { label: `${path.basename(file)}, ${datasetDescription(summary)}` };
+  item.accessibilityInformation = { label: `${path.basename(file)}, ${description}` };
   item.contextValue = 'dataset';
   item.command = { command: 'vscode.open', title: 'Open', arguments: [vscode.Uri.file(file)] };
   return item;

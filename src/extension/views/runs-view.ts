@@ -6,6 +6,7 @@ import { datasetName, isActive, isResumable, type RunListing, type RunState } fr
 import type { FilterProblem } from '../../core/run-table/index.js';
 import { plural } from '../../format.js';
 import { commandLink } from '../commands.js';
+import { placeOf } from '../workspace.js';
 import { runDescription, runLabel, runRows, STATE_ICONS, STATE_NAMES } from '../run-text.js';
 import type { Problems } from '../problems.js';
 import type { RunCatalog } from '../runs/run-catalog.js';
@@ -32,6 +33,8 @@ export interface DatasetGroup {
   readonly kind: 'group';
   /** Absolute path of the dataset; empty for runs that cannot be read. */
   readonly dataset: string;
+  /** Which of the datasets of that name it is; empty where there is no other. */
+  place: string;
   runs: readonly RunNode[];
 }
 
@@ -238,7 +241,7 @@ export class RunsView implements vscode.TreeDataProvider<RunsViewNode>, vscode.D
       groups.set(dataset, group);
       group.push({ kind: 'run', folder: listing.folder, listing });
     }
-    return [...sweeps, ...[...groups].map(([dataset, runs]): DatasetGroup => ({ kind: 'group', dataset, runs }))];
+    return [...sweeps, ...withPlaces([...groups].map(([dataset, runs]) => ({ kind: 'group', dataset, place: '', runs })))];
   }
 
   /** All sweeps of the workspace, those at work first. */
@@ -342,16 +345,30 @@ function take(node: RunsViewNode, from: RunsViewNode, children: readonly RunsVie
   } else if (node.kind === 'run' && from.kind === 'run') {
     node.listing = from.listing;
   } else if (node.kind === 'group') {
+    if (from.kind === 'group') node.place = from.place;
     node.runs = children as readonly RunNode[];
   }
 }
 
-function groupItem({ dataset, runs }: DatasetGroup): vscode.TreeItem {
+/** Datasets of the same name are told apart by their folders. */
+function withPlaces(groups: readonly DatasetGroup[]): DatasetGroup[] {
+  const names = groups.map(groupName);
+  return groups.map((group, at) => {
+    const isOnly = names.every((name, other) => other === at || name !== names[at]);
+    return isOnly || group.dataset === '' ? group : { ...group, place: placeOf(group.dataset) };
+  });
+}
+
+function groupName({ runs }: DatasetGroup): string {
   const listing = runs[0]?.listing;
-  const name = listing === undefined || listing.problem !== undefined ? 'Cannot be read' : datasetName(listing.config.dataset);
-  const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Expanded);
+  return listing === undefined || listing.problem !== undefined ? 'Cannot be read' : datasetName(listing.config.dataset);
+}
+
+function groupItem(group: DatasetGroup): vscode.TreeItem {
+  const { dataset, place, runs } = group;
+  const item = new vscode.TreeItem(groupName(group), vscode.TreeItemCollapsibleState.Expanded);
   item.id = `group:${dataset}`;
-  item.description = plural(runs.length, 'run');
+  item.description = [plural(runs.length, 'run'), place].filter((text) => text !== '').join(' · ');
   item.iconPath = new vscode.ThemeIcon(dataset === '' ? 'question' : 'database');
   item.contextValue = dataset === '' ? 'group.broken' : 'group';
   if (dataset !== '') item.tooltip = dataset;

@@ -62,6 +62,8 @@ const PATHS = ['dataset', 'model'] as const satisfies readonly PathField[];
 export class SpeedupPanel implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable;
   readonly #draft: RunDraft;
+  /** Fields that somebody has changed. */
+  readonly #touched = new Set<string>();
   #backends: readonly BackendInfo[] = [];
   #measuring: AbortController | undefined;
   #progress: SpeedupState['progress'] = null;
@@ -112,6 +114,7 @@ export class SpeedupPanel implements vscode.Disposable {
   async #answer(message: Asked<SpeedupPageMessage>): Promise<void> {
     switch (message.type) {
       case 'set':
+        this.#touched.add(message.field);
         return this.#draft.set({ [message.field]: message.value });
       case 'choose': {
         if (!isPathField(message.field)) return;
@@ -153,7 +156,8 @@ export class SpeedupPanel implements vscode.Disposable {
   #state(): SpeedupState {
     const { problems, notes } = this.#draft;
     const trusted = vscode.workspace.isTrusted;
-    return { problems, notes, blocked: this.#blocked(problems), trusted, progress: this.#progress, fault: this.#fault };
+    const quiet = PATHS.filter((field) => this.#draft.values[field] === '' && !this.#touched.has(field));
+    return { problems, quiet, notes, blocked: this.#blocked(problems), trusted, progress: this.#progress, fault: this.#fault };
   }
 
   #blocked(problems: Values): string {

@@ -2,11 +2,14 @@ import { stat } from 'node:fs/promises';
 
 import * as vscode from 'vscode';
 
-import { isPlainKind, mayBeDataset } from '../../../core/dataset/file-kinds.js';
+import { isPlainKind, KINDS_TEXT, mayBeDataset } from '../../../core/dataset/file-kinds.js';
 import { WishboneError } from '../../../core/errors.js';
 import { LARGE_BYTES } from '../../diagnostics/documents.js';
 import { ModelChoice } from '../../diagnostics/model-choice.js';
-import { fileOf } from '../../rows/rows-scheme.js';
+import { datasetAtHand } from '../../paths/file-at-hand.js';
+import { givenPath } from '../../paths/given-path.js';
+import { pickDataset } from '../../paths/pick-dataset.js';
+import { recentDatasets } from '../../paths/recent.js';
 import type { Problems } from '../../problems.js';
 import { PairDocuments } from './pair-documents.js';
 import { TABLE_EDITOR_VIEW, TABLE_VIEW, TableEditor, TableView } from './table-editors.js';
@@ -14,7 +17,7 @@ import type { RunStore } from '../../runs/run-store.js';
 import type { TableContext, TablePanel } from './table-panel.js';
 import { TableRuns } from './table-runs.js';
 
-/** Datasets as tables. The command takes a preference file; without one, that of the active tab. */
+/** Datasets as tables. The command takes a preference file, or an entry of the Datasets view; without one, that of the active tab, or asks. */
 export function startTable(context: vscode.ExtensionContext, store: RunStore, problems: Problems): vscode.Disposable {
   const pairs = new PairDocuments();
   const models = new ModelChoice(context);
@@ -30,11 +33,9 @@ export function startTable(context: vscode.ExtensionContext, store: RunStore, pr
     vscode.window.registerCustomEditorProvider(TABLE_VIEW, new TableView(table), options),
     vscode.window.registerCustomEditorProvider(TABLE_EDITOR_VIEW, new TableEditor(table), options),
     problems.command('wishbone.showDatasetTable', async (given, row, run) => {
-      const uri = given instanceof vscode.Uri ? given : activeFile();
-      const file = uri && fileOf(uri);
-      if (file === undefined || !mayBeDataset(file)) {
-        throw new WishboneError('no dataset is meant', file ?? 'this editor', 'open a preference file, or choose this in its menu');
-      }
+      const file = givenPath(given) ?? datasetAtHand() ?? (await pickFile(context));
+      if (file === undefined) return;
+      if (!mayBeDataset(file)) throw new WishboneError('no preference file, by its name', file, `give one of ${KINDS_TEXT}`);
       await vscode.commands.executeCommand('vscode.openWith', vscode.Uri.file(file), await viewFor(file));
       if (typeof row !== 'number') return;
       const shown = [...open].filter((panel) => panel.file === file);
@@ -52,7 +53,7 @@ async function viewFor(file: string): Promise<string> {
   return isPlainKind(file, 'jsonl', 'json') && size <= LARGE_BYTES ? TABLE_EDITOR_VIEW : TABLE_VIEW;
 }
 
-function activeFile(): vscode.Uri | undefined {
-  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-  return input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom ? input.uri : undefined;
+async function pickFile(context: vscode.ExtensionContext): Promise<string | undefined> {
+  const picked = await pickDataset(recentDatasets(context), { title: 'Dataset to Show as a Table' });
+  return typeof picked === 'string' ? undefined : picked.value;
 }

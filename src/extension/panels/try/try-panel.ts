@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
@@ -135,7 +136,12 @@ export class TryPanel implements vscode.Disposable {
       this.#fault = hasOwn ? '' : 'The run has no trained model yet: try again when it has finished, or has written a checkpoint.';
     } catch (error) {
       if (!(error instanceof WishboneError)) this.context.problems.log(error);
-      this.#fault = error instanceof WishboneError ? `${sentence(error.what)}: ${error.advice}.` : 'The run cannot be read.';
+      const isGone = await stat(this.folder).then(
+        () => false,
+        () => true,
+      );
+      if (isGone) this.#fault = `The run folder no longer exists: ${this.folder}.`;
+      else this.#fault = error instanceof WishboneError ? `${sentence(error.what)}: ${error.advice}.` : 'The run cannot be read.';
     }
     this.#send();
   }
