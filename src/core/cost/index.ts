@@ -12,4 +12,13 @@ export {
   type StepCost,
 } from './plan-cost.js';
 export { countTiles, TILE_SIZE, type TileCounts } from './tiles.js';
-export { additiveSeconds, binSeconds, stepSeconds, type AdditiveTime, type Passes, type Seconds, type TimeOptions } from './time.js';
+export {
+  additiveSeconds,
+  binSeconds,
+  stepSeconds,
+  type AdditiveTime,
+  type Passes,
+  type Seconds,
+  type TimedTraining,
+  type TimeOptions,
+} from './time.js';

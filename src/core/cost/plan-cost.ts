@@ -109,7 +109,7 @@ export function stepCost(plan: CostedPlan, step: number, shape: LlamaShape, opti
   const inBins = times.reduce((sum, time) => sum + time, 0);
   return withRatios({
     ...cost,
-    total: inBins + stepSeconds(shape, options.device),
+    total: inBins + stepSeconds(shape, options),
     slowestOverMean: (times.reduce((most, time) => Math.max(most, time), 0) * times.length) / inBins,
     binsLowerBound: Math.ceil(cost.tokens / capacity),
     naive: baselineCost(shape, naiveWork(sequences, capacity, tile), options),
@@ -152,7 +152,7 @@ function baselineCost(shape: LlamaShape, work: BaselineWork, options: TimeOption
     readRows: required.readRows,
     visiblePairs,
     flops: flopsByPart(shape, required),
-    total: baselineSeconds(shape, work, options) + stepSeconds(shape, options.device),
+    total: baselineSeconds(shape, work, options) + stepSeconds(shape, options),
   };
 }
 

@@ -25,29 +25,46 @@ export interface Seconds {
   readonly memory: number;
 }
 
+/** What is trained, as far as it takes time. */
+export interface TimedTraining {
+  /** Parameters of adapters, where these alone are trained: the model's have no gradient. */
+  readonly adapterParameters?: number | undefined;
+  /** Of a parameter in each of AdamW's two moments. */
+  readonly momentBytes: 2 | 4;
+}
+
 export interface TimeOptions {
   readonly device?: DeviceSpeed | undefined;
   readonly passes?: Passes | undefined;
+  /** All parameters with moments in f32 unless given. */
+  readonly training?: TimedTraining | undefined;
 }
+
+const ALL_IN_F32: TimedTraining = { momentBytes: 4 };
 
 /**
  * Predicted time of one bin in a step, without what a step does once ({@link stepSeconds}).
  *
- * - Matrix products: their FLOPs (a backward pass has twice those of a forward pass) at the device's rate, but no less than
- *   the time to read the weights in each pass and to add to the f32 gradients: short bins are bound by that.
+ * - Matrix products: their FLOPs (a backward pass has twice those of a forward pass, and as many where adapters alone are trained, whose
+ *   own are few) at the device's rate, but no less than the time to read the weights in each pass and to add to the f32 gradients: short
+ *   bins are bound by that.
  * - Attention: tiles that are not skipped, computed whole, at the rate for the head size; a backward pass has 5 products
  *   a tile where the forward pass has 2.
  * - Norms, SwiGLU and RoPE, which only move data. Elements a token and layer, with hidden size d, intermediate size F and
- *   head size D: forward 8d + 3F + 2(Hq + Hkv)D, backward 10d + 6F + 2(Hq + Hkv)D.
+ *   head size D: forward 8d + 3F + 2(Hq + Hkv)D, backward 10d + 6F + 2(Hq + Hkv)D; of norms alone, where products do the rest,
+ *   4d and 10d.
  */
 export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
-  const { device = h200, passes = DPO_STEP } = options;
+  const { device = h200, passes = DPO_STEP, training = ALL_IN_F32 } = options;
+  const hasAdapters = training.adapterParameters !== undefined;
   const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.computedPairs });
   const layers = sumFlops({ ...linear, attention: 0, head: 0 });
-  const computing = (passes.forward + 2 * passes.backward) * (layers / (device.fp8?.matmul ?? device.matmul) + linear.head / device.matmul);
-  const streaming = (weights(shape) * weightBytes(device, passes)) / device.bandwidth;
+  const computing =
+    (passes.forward + (hasAdapters ? 1 : 2) * passes.backward) *
+    (layers / (device.fp8?.matmul ?? device.matmul) + linear.head / device.matmul);
+  const streaming = (weights(shape) * weightBytes(device, passes, hasAdapters)) / device.bandwidth;
   const speed = attentionSpeed(device, shape.headDim);
-  const bytes = work.tokens * shape.layers * tokenElements(shape, passes, device) * device.elementBytes;
+  const bytes = work.tokens * shape.layers * tokenElements(shape, passes, device, hasAdapters) * device.elementBytes;
   return {
     matmul: Math.max(computing, streaming),
     attention: (attention * passes.forward) / speed.forward + (2.5 * attention * passes.backward) / speed.backward,
@@ -57,10 +74,11 @@ export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOpti
 
 /**
  * Predicted time of what a step does once, whatever its bins: AdamW on f32 master weights and moments (30 bytes a
- * parameter), the gradients' norm (4) and their zeroing (4).
+ * parameter, 22 with moments in bf16) and the gradients' norm (4).
  */
-export function stepSeconds(shape: LlamaShape, device: DeviceSpeed = h200): number {
-  return (38 * weights(shape)) / device.bandwidth;
+export function stepSeconds(shape: LlamaShape, { device = h200, training = ALL_IN_F32 }: TimeOptions = {}): number {
+  const parameters = training.adapterParameters ?? weights(shape);
+  return ((18 + 4 * training.momentBytes) * parameters) / device.bandwidth;
 }
 
 /** A bin's time as a sum over its tokens, rows and visible pairs. */
@@ -84,9 +102,10 @@ export function additiveSeconds(shape: LlamaShape, options: TimeOptions = {}): A
     );
     return matmul + attention + memory;
   };
-  const { device = h200, passes = DPO_STEP } = options;
+  const { device = h200, passes = DPO_STEP, training } = options;
+  const hasAdapters = training?.adapterParameters !== undefined;
   const perVisiblePair = of({ computedPairs: 1 });
-  const moving = (shape.layers * tokenElements(shape, passes, device) * device.elementBytes) / device.bandwidth;
+  const moving = (shape.layers * tokenElements(shape, passes, device, hasAdapters) * device.elementBytes) / device.bandwidth;
   return {
     perToken: of({ tokens: 1 }) + moving + device.tile * perVisiblePair,
     perReadRow: of({ readRows: 1 }),
@@ -100,13 +119,14 @@ function weights(shape: LlamaShape): number {
   return shape.layers * (qkv + out + mlp) + head;
 }
 
-/** Bytes a bin moves for each weight: read in each pass, and its f32 gradient read and written. */
-function weightBytes(device: DeviceSpeed, passes: Passes): number {
-  return device.elementBytes * (passes.forward + passes.backward) + 8 * passes.backward;
+/** Bytes a bin moves for each weight: read in each pass, and its f32 gradient, if it has one, read and written. */
+function weightBytes(device: DeviceSpeed, passes: Passes, hasAdapters: boolean): number {
+  return device.elementBytes * (passes.forward + passes.backward) + (hasAdapters ? 0 : 8 * passes.backward);
 }
 
-function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8 }: DeviceSpeed): number {
+function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8, fuses }: DeviceSpeed, hasAdapters: boolean): number {
   const { hiddenSize: d, intermediateSize: f } = shape;
+  if (fuses && !hasAdapters) return (4 * forward + 10 * backward) * d;
   const heads = 2 * (shape.queryHeads + shape.kvHeads) * shape.headDim;
   const quantising = fp8 === undefined ? 0 : (forward * fp8.forward + backward * fp8.backward) * d;
   return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads) + quantising;

@@ -15,6 +15,8 @@ export interface EarlierRun {
   readonly backend: string;
   readonly device: string;
   readonly precision: RunnerOptions['precision'];
+  /** Whether it trained an adapter alone. */
+  readonly adapter: boolean;
   /** Weights of the model. */
   readonly parameters: number;
   /** Per token of the plan, whole steps; undefined when it has too few of them. */
@@ -50,6 +52,7 @@ export async function earlierRuns(runsFolders: readonly string[]): Promise<Earli
         backend: start.backend,
         device: start.device,
         precision: listing.config.runner.precision,
+        adapter: listing.config.training.use_peft,
         parameters: start.parameters,
         secondsPerToken: secondsPerToken(history),
         forwardAgain: forwardAgainOf(listing.config.runner.recompute, history.recompute),

@@ -150,10 +150,12 @@ export class Forecaster {
     const autoCapacity = plan.capacity === 'auto' ? await this.means.capacity(input) : undefined;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
-    const key = JSON.stringify([dataset, evalDataset, model, plan, devices, autoCapacity, device, planFile]);
+    const { use_peft, lora_r, adam_moments } = input.training;
+    const training = { use_peft, lora_r, adam_moments };
+    const key = JSON.stringify([dataset, evalDataset, model, plan, devices, autoCapacity, device, training, planFile]);
     if (this.#planned?.key === key) return this.#planned.plan;
     this.#planned = undefined;
-    const request = { dataset, evalDataset, model, plan, devices, autoCapacity, device, planFile };
+    const request = { dataset, evalDataset, model, plan, devices, autoCapacity, device, training, planFile };
     const made = await this.means.plan(request, {
       signal,
       onProgress: (progress) => {

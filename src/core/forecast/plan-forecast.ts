@@ -16,6 +16,7 @@ import { stepCount, type Plan } from '../plan/index.js';
 import { obtainPlan, type PlanSummary } from '../prepare/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { PlanOptions, RunnerOptions } from '../options/index.js';
+import { type TimedOptions, timedTraining, type TimedRun } from './timed-run.js';
 
 /**
  * The device of the run: a GPU by its name, a CPU by its measured rate of matrix products, FLOP/s. Of a CPU whose rate is
@@ -33,6 +34,8 @@ export interface PlanForecastRequest {
   readonly model: string;
   readonly plan: PlanOptions;
   readonly device: ForecastDevice;
+  /** All parameters with moments in f32 where nobody says. */
+  readonly training?: TimedOptions | undefined;
   /** What a bin holds where `plan.capacity` is "auto" (`DatasetRequest`). */
   readonly autoCapacity?: number | undefined;
   /** How many devices the plan is for; 1 where nobody says. */
@@ -92,9 +95,12 @@ export async function forecastPlan(request: PlanForecastRequest, work: WorkOptio
   const planned = await obtainPlan(request, work, { files: true });
   const { summary, reference, model } = planned;
   const plan = await planned.plan();
-  const device = speedOf(request.device);
-  const times = await timesOf(plan, model.config, device, work);
-  const speedup = await speedupOf(plan, model.config, device, work);
+  const run: TimedRun = {
+    device: speedOf(request.device),
+    training: request.training && timedTraining(model.config, request.training),
+  };
+  const times = await timesOf(plan, model.config, run, work);
+  const speedup = await speedupOf(plan, model.config, run, work);
   if (request.planFile !== undefined) {
     work.onProgress?.({ phase: 'write', done: 0, total: 0 });
     await planned.write(request.planFile);
@@ -118,27 +124,27 @@ function speedOf(device: ForecastDevice): DeviceSpeed {
   return device.kind === 'cpu' ? cpu(device.ceiling ?? SOME_RATE) : gpu(device.name, device.precision);
 }
 
-async function speedupOf(plan: Plan, shape: LlamaShape, device: DeviceSpeed, work: WorkOptions): Promise<PredictedSpeedup> {
+async function speedupOf(plan: Plan, shape: LlamaShape, run: TimedRun, work: WorkOptions): Promise<PredictedSpeedup> {
   const pace = new Pace(work);
   const total = stepCount(plan);
   const steps: StepCost[] = [];
   for (let step = 0; step < total; step++) {
-    steps.push(stepCost(plan, step, shape, { device }));
+    steps.push(stepCost(plan, step, shape, run));
     await pace.item(() => ({ phase: 'plan', done: step, total }));
   }
   const { predictedSpeedup: packed, predictedSpeedupUnpacked: unpacked } = sumSteps(steps);
-  return { packed, unpacked, device: device.name };
+  return { packed, unpacked, device: run.device.name };
 }
 
 async function timesOf(
   plan: Plan,
   shape: LlamaShape,
-  device: DeviceSpeed,
+  run: TimedRun,
   work: WorkOptions,
 ): Promise<{ seconds: PlanSeconds; slowest: SlowestBin }> {
   const pace = new Pace(work);
   const steps = stepCount(plan);
-  const passes = (of: Passes, bin: number): number => sumSeconds(binCost(plan, bin, shape, { device, passes: of }).seconds);
+  const passes = (of: Passes, bin: number): number => sumSeconds(binCost(plan, bin, shape, { ...run, passes: of }).seconds);
   let [forward, training, bins] = [0, 0, 0];
   let slowest = { step: 1, bin: 1, tokens: 0, seconds: 0 };
   for (let step = 0; step < steps; step++) {
@@ -158,7 +164,7 @@ async function timesOf(
   const { seconds: longest, ...which } = slowest;
   const overMean = training > 0 ? (longest * bins) / training : 1;
   return {
-    seconds: { forward, training: training + steps * stepSeconds(shape, device) },
+    seconds: { forward, training: training + steps * stepSeconds(shape, run) },
     slowest: { ...which, overMean },
   };
 }

@@ -1,7 +1,8 @@
-import { binSeconds, TILE_SIZE, type DeviceSpeed, type Passes, stepSeconds, sumSeconds } from '../cost/index.js';
+import { binSeconds, type Passes, stepSeconds, sumSeconds, TILE_SIZE } from '../cost/index.js';
 import { layerWeights, type LlamaShape } from '../model/flops.js';
 import type { PlanSummary } from '../prepare/index.js';
 import type { PlanSeconds } from './plan-forecast.js';
+import type { TimedRun } from './timed-run.js';
 
 /** What of a summary decides the predicted time of its plan. */
 export type TimedSummary = Pick<PlanSummary, 'bins' | 'steps' | 'planTokens' | 'flops' | 'attentionArea' | 'tiles'>;
@@ -10,19 +11,19 @@ export type TimedSummary = Pick<PlanSummary, 'bins' | 'steps' | 'planTokens' | '
  * Predicted seconds of a plan from its summary alone, as if all of its bins were alike: within a few percent of the sum over
  * the bins, which needs the plan.
  */
-export function planSeconds(summary: TimedSummary, shape: LlamaShape, device: DeviceSpeed): PlanSeconds {
+export function planSeconds(summary: TimedSummary, shape: LlamaShape, options: TimedRun): PlanSeconds {
   const { bins, steps, flops } = summary;
   const { qkv, head } = layerWeights(shape);
   const work = {
     // Each layer projects the tokens that are computed, and the LM head the rows that targets read, and nothing else.
     tokens: flops.qkv / (2 * qkv * shape.layers) / bins,
     readRows: flops.head / (2 * head) / bins,
-    computedPairs: computedPairs(summary, device.tile) / bins,
+    computedPairs: computedPairs(summary, options.device.tile) / bins,
   };
-  const all = (passes: Passes): number => bins * sumSeconds(binSeconds(shape, work, { device, passes }));
+  const all = (passes: Passes): number => bins * sumSeconds(binSeconds(shape, work, { ...options, passes }));
   return {
     forward: all({ forward: 1, backward: 0 }),
-    training: all({ forward: 1, backward: 1 }) + steps * stepSeconds(shape, device),
+    training: all({ forward: 1, backward: 1 }) + steps * stepSeconds(shape, options),
   };
 }
 

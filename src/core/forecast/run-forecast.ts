@@ -12,6 +12,7 @@ import { type EarlierRun, earlierRuns } from './earlier-runs.js';
 import { type ForecastDevice, SOME_RATE } from './plan-forecast.js';
 import { planSeconds } from './plan-seconds.js';
 import { type ModelSize, offloadSeconds, runTime, type RunTime } from './run-time.js';
+import { timedTraining } from './timed-run.js';
 
 /** A run whose plan is known. */
 export interface RunForecastRequest {
@@ -49,7 +50,7 @@ export async function forecastRunAndCards(
   const { backend, device } = deviceOf(request.runner, backends, earlier);
   const model = await sizeOf(info);
   const { isRateKnown, speed, name } = speedOf(device);
-  const predicted = planSeconds(request.summary, model.shape, speed);
+  const predicted = planSeconds(request.summary, model.shape, { device: speed, training: timedTraining(model.shape, request.training) });
   const recomputed = backend === 'cuda' ? await chosenRecompute(request, request.summary) : undefined;
   const time = runTime({ ...request, model, backend, predicted, isRateKnown, device: name, earlier, recomputed });
   return { time, cards: cardsOf({ ...request, shape: model.shape, time, device, memory: undefined }) };
@@ -61,8 +62,9 @@ export function cardsOf(
 ): readonly CardForecast[] | undefined {
   const { time, device, shape, summary, training, runner } = request;
   if (time === undefined || device.kind !== 'gpu') return undefined;
+  const updating = stepSeconds(shape, { device: speedOf(device).speed, training: timedTraining(shape, training) });
   const streamed = offloadSeconds('cuda', runner, { parameters: summary.parameters, shape }, training);
-  return cardForecasts({ ...request, time, stepSeconds: stepSeconds(shape, speedOf(device).speed) + streamed });
+  return cardForecasts({ ...request, time, stepSeconds: updating + streamed });
 }
 
 /** What the run will compute on, as far as this machine tells. */

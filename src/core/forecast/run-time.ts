@@ -12,6 +12,7 @@ import {
 import type { PlanSummary } from '../prepare/index.js';
 import type { EarlierRun } from './earlier-runs.js';
 import type { PlanSeconds } from './plan-forecast.js';
+import { adapterParameters } from './timed-run.js';
 
 /** What a whole run will take, before it is started. */
 export interface RunTime {
@@ -74,7 +75,8 @@ const CEILING: Readonly<Record<string, number>> = { cuda: 0.5, cpu: 1 };
 export function runTime(request: RunTimeRequest): RunTime | undefined {
   const { plan, training, runner, summary, model, backend, earlier } = request;
   const here = earlier.filter((run) => run.backend === backend);
-  const isAlike = (run: EarlierRun): boolean => run.model === model.folder && run.precision === runner.precision;
+  const isAlike = (run: EarlierRun): boolean =>
+    run.model === model.folder && run.precision === runner.precision && run.adapter === training.use_peft;
   const paced = here.find((run) => isAlike(run) && run.secondsPerToken !== undefined);
   if (paced === undefined && !request.isRateKnown) return undefined;
   const steps = stepsTime(request, paced);
@@ -185,14 +187,6 @@ export function writtenBytes(
   const bytesEach = { auto: model.bytes / model.parameters, float32: 4, bfloat16: 2, float16: 2 }[training.export_dtype];
   const whole = training.use_peft && !training.merge_adapter ? adapter : model.parameters + adapter;
   return { exported: whole * bytesEach, checkpoint: 12 * (training.use_peft ? adapter : model.parameters) };
-}
-
-/** Of an adapter of all linear layers, which is the most it can be. */
-export function adapterParameters(shape: LlamaShape, rank: number): number {
-  const { hiddenSize: d, intermediateSize: f } = shape;
-  const queries = shape.queryHeads * shape.headDim;
-  const keys = shape.kvHeads * shape.headDim;
-  return rank * shape.layers * (2 * (d + queries) + 2 * (d + keys) + 3 * (d + f));
 }
 
 /** A reference of its own is read too, about as large as the model. */

@@ -35,7 +35,7 @@ const request = {
   runner: { shard: 'auto' as const, offload: 'none' as const },
   shape,
   time: { seconds: { load: 5, train: 47, reference: 12, export: 3 }, total: 67, sources: [] },
-  stepSeconds: stepSeconds(shape, h200),
+  stepSeconds: stepSeconds(shape, { device: h200 }),
   memory,
 };
 

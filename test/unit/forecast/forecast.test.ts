@@ -17,7 +17,7 @@ import { inspectModel } from '../../../src/core/model/index.js';
 import { readPlan } from '../../../src/core/plan/index.js';
 import type { WorkOptions } from '../../../src/core/work/progress.js';
 import { createRunFolder } from '../../../src/core/run/index.js';
-import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY } from '../../../src/core/options/index.js';
+import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY, type TrainingOptions } from '../../../src/core/options/index.js';
 import { EVENTS_FILE } from '../../../src/core/events/index.js';
 import { useRunner } from '../../../src/core/runner/index.js';
 import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from '../run/support.js';
@@ -44,6 +44,16 @@ test('a forecast is what the plan comes to by the cost model', async (context) =
   assert.equal(forecast.summary.planTokens, written.metadata.counts.plan_tokens);
 });
 
+test('an adapter alone takes less time than all parameters, and moments in bf16 less than in f32', async () => {
+  const of = async (training: Partial<TrainingOptions>) => {
+    const request = { dataset, model, plan, device: { kind: 'gpu' } as const, training: { ...DEFAULT_TRAINING, ...training } };
+    return (await forecastPlan(request)).seconds;
+  };
+  const [all, adapter, bf16] = [await of({}), await of({ use_peft: true }), await of({ adam_moments: 'bfloat16' })];
+  assert.ok(adapter.training < all.training, 'no gradients of weights, and next to no update');
+  assert.ok(bf16.training < all.training && bf16.forward === all.forward);
+});
+
 test('the pace of earlier runs is that of their steps but the first', async (context) => {
   const runs = await temporaryFolder(context);
   const folder = await createRunFolder(runs, exampleConfig(), (file) => writeFile(file, ''));
@@ -53,9 +63,10 @@ test('the pace of earlier runs is that of their steps but the first', async (con
   assert.equal(pace?.secondsPerToken, 0.02);
   assert.equal(pace?.ceiling, 5e10);
   assert.equal(pace?.forwardAgain, 0);
+  assert.equal(pace?.adapter, false);
   const again = eventLine('recompute', { layers: 4, mlp: 2, block: 1 });
   await writeFile(path.join(folder, EVENTS_FILE), startLine({ steps: 3 }) + again + steps);
-  assert.equal((await earlierRuns([runs]))[0]?.forwardAgain, 0.5);
+  assert.equal((await earlierRuns([runs]))[0]?.forwardAgain, (0.5 * 2 + 0.7) / 4);
 });
 
 /** A forecaster whose plans are made here, and the states it goes through. */

@@ -43,6 +43,7 @@ const EARLIER: EarlierRun = {
   backend: 'cuda',
   device: 'NVIDIA H200',
   precision: 'bf16',
+  adapter: false,
   parameters: 1e9,
   secondsPerToken: 60 / 1e6,
   ceiling: 7e14,
@@ -59,12 +60,19 @@ test('a run in the other precision says nothing of the pace', () => {
   assert.equal(seconds({}, fp8).train, 60);
 });
 
+test('a run that trained an adapter says nothing of the pace of one that trains all, nor the other way round', () => {
+  const adapter = { ...EARLIER, adapter: true };
+  assert.equal(seconds({}, { earlier: [adapter] }).train, seconds().train);
+  assert.equal(seconds({ use_peft: true }, { earlier: [EARLIER] }).train, seconds({ use_peft: true }).train);
+  assert.equal(seconds({ use_peft: true }, { earlier: [adapter] }).train, 60);
+});
+
 test('what is computed again takes its share of a forward pass, as the runner chose it', () => {
   const auto = (recomputed: RunTimeRequest['recomputed']) => seconds({}, { recomputed }).train;
   assert.equal(auto(undefined), 30, 'not known: nothing');
   assert.equal(auto({ layers: 16, mlp: 0, block: 0 }), 30);
   assert.equal(auto({ layers: 16, mlp: 8, block: 0 }), 32.5);
-  assert.equal(auto({ layers: 16, mlp: 4, block: 8 }), 36.25);
+  assert.equal(auto({ layers: 16, mlp: 4, block: 8 }), 30 + 10 * ((0.5 * 4 + 0.7 * 8) / 16));
   const mlp = { runner: { ...DEFAULT_RUNNER, recompute: 'mlp' as const } };
   assert.equal(seconds({}, { ...mlp, recomputed: { layers: 16, mlp: 0, block: 0 } }).train, 35, 'what was asked for is not chosen');
 });
@@ -76,8 +84,8 @@ test('the pace of an earlier run counts less what it computed again and this one
   assert.equal(paced(undefined).train, 60);
   assert.equal(paced(1).train, 45, '30 of 40 predicted seconds');
   assert.equal(paced(1).reference, 15);
-  assert.equal(paced(1, { runner: { ...DEFAULT_RUNNER, recompute: 'block' } }).train, 60);
-  assert.equal(paced(0, { recomputed: { layers: 16, mlp: 0, block: 16 } }).train, 80);
+  assert.equal(paced(0.7, { runner: { ...DEFAULT_RUNNER, recompute: 'block' } }).train, 60);
+  assert.equal(paced(0, { recomputed: { layers: 16, mlp: 0, block: 16 } }).train, 74);
 });
 
 test('without earlier runs: steps by the cost model, files by plain rates of bytes', () => {
@@ -94,7 +102,7 @@ test('what the options ask for is counted', () => {
   assert.equal(seconds({ loss_type: 'simpo' }).reference, undefined);
   assert.deepEqual([seconds({ reference: 'in_step' }).train, seconds({ reference: 'in_step' }).reference], [40, undefined]);
   assert.equal(seconds({}, { plan: { ...DEFAULT_PLAN, epochs: 5 } }).reference, 2, 'once for all epochs');
-  assert.equal(seconds({ reference: 'in_step' }, { runner: { ...DEFAULT_RUNNER, recompute: 'block' } }).train, 50);
+  assert.equal(seconds({ reference: 'in_step' }, { runner: { ...DEFAULT_RUNNER, recompute: 'block' } }).train, 47);
   // A tenth of the pairs, four times, and once for the reference.
   const evaluated = seconds({ eval_steps: 25 }, { summary: { ...REQUEST.summary, evalPairs: 200 } });
   assert.deepEqual([evaluated.evaluation, evaluated.reference], [4, 11]);
@@ -146,7 +154,7 @@ test('the times from a summary alone are about those from its plan', async () =>
     [{ kind: 'cpu', ceiling: 1e11 }, cpu(1e11)],
   ] as const) {
     const { summary, seconds } = await forecastPlan({ dataset, model, plan: DEFAULT_PLAN, device });
-    const quick = planSeconds(summary, config, speed);
+    const quick = planSeconds(summary, config, { device: speed });
     for (const pass of ['forward', 'training'] as const) {
       const ratio = quick[pass] / seconds[pass];
       assert.ok(ratio > 0.9 && ratio < 1.1, `${device.kind}, ${pass}: ${ratio}`);

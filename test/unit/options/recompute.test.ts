@@ -14,7 +14,7 @@ test('what is computed again is part of a forward pass', () => {
   const chosen = { layers: 32, mlp: 16, block: 8 };
   assert.deepEqual(
     (['none', 'mlp', 'block', 'auto'] as const).map((recompute) => forwardAgain(recompute, chosen)),
-    [0, 0.5, 1, 0.5],
+    [0, 0.5, 0.7, (0.5 * 16 + 0.7 * 8) / 32],
   );
   assert.equal(forwardAgain('auto', undefined), 0);
   assert.equal(forwardAgain('auto', { layers: 0, mlp: 0, block: 0 }), 0);
