@@ -28,8 +28,8 @@ export interface DeviceSpeed {
   readonly fp8?: Fp8Speed;
   /** Rows and columns of the tiles that attention skips or computes whole. */
   readonly tile: number;
-  /** Whether gated units, RoPE and additions to the residual stream are computed within the products of layers without adapters. */
-  readonly fuses: boolean;
+  /** The hidden size from which gated units, RoPE and additions to the residual stream are computed within the products of layers without adapters. */
+  readonly fusesFrom: number;
   /** By rising head size; between two of them the speed is interpolated. */
   readonly attention: readonly AttentionSpeed[];
   /** Bytes/s of passes that only move data. */
@@ -47,7 +47,7 @@ export const h200: DeviceSpeed = {
   name: 'NVIDIA H200',
   matmul: 660e12,
   tile: TILE_SIZE,
-  fuses: true,
+  fusesFrom: 896,
   attention: [
     { headDim: 64, forward: 439e12, backward: 454e12 },
     { headDim: 128, forward: 645e12, backward: 586e12 },
@@ -61,7 +61,7 @@ export const h100: DeviceSpeed = {
   name: 'NVIDIA H100',
   matmul: 680e12,
   tile: TILE_SIZE,
-  fuses: true,
+  fusesFrom: 896,
   attention: [
     { headDim: 64, forward: 437e12, backward: 392e12 },
     { headDim: 128, forward: 632e12, backward: 471e12 },
@@ -76,7 +76,7 @@ export const h100: DeviceSpeed = {
  */
 export function gpu(name = '', precision: Precision = 'bf16'): DeviceSpeed {
   const speed = name.includes('H100') ? h100 : h200;
-  return precision === 'fp8' ? { ...speed, fp8: FP8, fuses: false } : speed;
+  return precision === 'fp8' ? { ...speed, fp8: FP8, fusesFrom: Infinity } : speed;
 }
 
 /** Of Hopper: products and passes of a step of Llama-3.2-1B and 3.1-8B by phase (docs/benchmarks.md, "FP8"). */
@@ -93,7 +93,7 @@ export function cpu(ceiling: number): DeviceSpeed {
     name: 'CPU',
     matmul: 0.91 * ceiling,
     tile: 32,
-    fuses: false,
+    fusesFrom: Infinity,
     attention: [{ headDim: 64, forward: 0.84 * ceiling, backward: 0.95 * ceiling }],
     bandwidth: 0.19 * ceiling,
     elementBytes: 4,

@@ -124,9 +124,9 @@ function weightBytes(device: DeviceSpeed, passes: Passes, hasAdapters: boolean):
   return device.elementBytes * (passes.forward + passes.backward) + (hasAdapters ? 0 : 8 * passes.backward);
 }
 
-function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8, fuses }: DeviceSpeed, hasAdapters: boolean): number {
+function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8, fusesFrom }: DeviceSpeed, hasAdapters: boolean): number {
   const { hiddenSize: d, intermediateSize: f } = shape;
-  if (fuses && !hasAdapters) return (4 * forward + 10 * backward) * d;
+  if (d >= fusesFrom && !hasAdapters) return (4 * forward + 10 * backward) * d;
   const heads = 2 * (shape.queryHeads + shape.kvHeads) * shape.headDim;
   const quantising = fp8 === undefined ? 0 : (forward * fp8.forward + backward * fp8.backward) * d;
   return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads) + quantising;
