@@ -10,7 +10,6 @@ export interface SectionSpec {
 }
 
 export interface FormSpec {
-  readonly title: string;
   readonly presets: readonly { readonly id: string; readonly label: string; readonly description: string }[];
   readonly sections: readonly SectionSpec[];
   /** Ids of fields that can be given several values. */
@@ -19,6 +18,8 @@ export interface FormSpec {
 
 /** The state of the form. Texts are by field. */
 export interface FormState {
+  /** Of the form: what it launches. */
+  readonly title: string;
   /** Problems. */
   readonly problems: Texts;
   /** Of these, the fields that nobody has filled in yet. They say what they need, but are not faults until a start is tried. */
@@ -165,7 +166,6 @@ export function readLaunchPageMessage(value: unknown): LaunchPageMessage | undef
 const ACTION: Check<ForecastAction> = { label: isText, field: isText, value: isText };
 
 const FORM: Check<FormSpec> = {
-  title: isText,
   presets: ['list of', { id: isText, label: isText, description: isText }],
   sections: ['list of', { title: isText, fields: ['list of', FIELD] }],
   several: isTexts,
@@ -181,6 +181,7 @@ const SWEEP: Check<SweepView> = {
 };
 
 const STATE: Check<FormState> = {
+  title: isText,
   problems: isTextMap,
   quiet: isTexts,
   warnings: isTextMap,

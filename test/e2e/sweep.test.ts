@@ -69,6 +69,11 @@ step('fields are given several values, each checked, and the form says how many 
   const frame = await form.frame();
   assert.equal(await frame.locator('.several:visible').count(), 0, 'nobody who launches a run sees anything of it');
   await frame.locator('vscode-checkbox', { hasText: 'Several values' }).click();
+  await until('it says what it launches', async () => (await frame.locator('h1').textContent()) === 'Launch Sweep');
+  assert.ok(
+    (await workbench.tabs()).some((tab) => tab.includes('Launch Sweep')),
+    'so does its tab',
+  );
   await until('it waits for several values', async () => /Give a setting several values/.test(await form.reason()));
   await several('training.beta');
   await form.type('training.beta', '0.05, much');

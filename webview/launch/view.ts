@@ -42,6 +42,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
   readonly #sections: Section[] = [];
   /** Folds that only a search has opened. */
   readonly #opened = new Set<Fold>();
+  readonly #title = element('h1', {});
   readonly #search = new FieldSearch(
     () => this.#filter(),
     () => this.#firstShown()?.focus(),
@@ -121,13 +122,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
     this.#folds.length = 0;
     this.#sections.length = 0;
     this.#opened.clear();
-    const header = element(
-      'header',
-      {},
-      element('div', { class: 'title' }, element('h1', {}, form.title)),
-      this.#sweepMode,
-      this.#search.root,
-    );
+    const header = element('header', {}, element('div', { class: 'title' }, this.#title), this.#sweepMode, this.#search.root);
     const sections = form.sections.map((section, i) => this.#section(section, values, i === 1));
     const side = element(
       'aside',
@@ -153,6 +148,7 @@ export class LaunchView implements PageView<LaunchHostMessage> {
     const { problems, quiet, warnings, notes, asked, paged, changed, preset, blocked, trusted, sweep } = state;
     const able = sweep.on ? (this.#form?.several ?? []) : [];
     this.#state = state;
+    setText(this.#title, state.title);
     for (const [id, field] of this.#fields) {
       field.show({
         problem: problems[id],

@@ -18,6 +18,7 @@ const STATE = {
   paged: [],
   hidden: ['training.simpo_gamma'],
   changed: [],
+  title: 'Launch Sweep',
   preset: 'quick',
   blocked: '',
   trusted: true,
@@ -69,7 +70,6 @@ test('what the page may ask, and nothing else', () => {
 
 test('what the host sends is understood, and what is malformed is not', () => {
   const form = {
-    title: 'Launch Run',
     presets: [{ id: 'a', label: 'A', description: '' }],
     sections: [...formSections([]), SWEEP_SECTION],
     several: ['training.beta'],

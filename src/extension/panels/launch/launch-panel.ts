@@ -261,7 +261,6 @@ export class LaunchPanel implements vscode.Disposable {
     );
     const presets = PRESETS.map(({ id, label, description }) => ({ id, label, description }));
     const form = {
-      title: LAUNCH.title,
       presets,
       sections: [...sections, SWEEP_SECTION],
       several: sections.flatMap(({ fields }) => fields.map(({ id }) => id)).filter(canHaveSeveral),
@@ -359,6 +358,7 @@ export class LaunchPanel implements vscode.Disposable {
     const changed = [...new Set([...changedOptions(first, model, DEFAULT_RUNNER), ...several])];
     const paged = Object.keys(pages);
     return {
+      title: isSweep(values) ? 'Launch Sweep' : LAUNCH.title,
       problems,
       quiet: this.#tried ? [] : PATH_FIELDS.filter((field) => problems[field] !== undefined && !this.#touched.has(field)),
       warnings: this.#warnings(problems),
@@ -505,7 +505,9 @@ export class LaunchPanel implements vscode.Disposable {
   }
 
   #sendState(): void {
-    this.#send({ type: 'state', state: this.#state() });
+    const state = this.#state();
+    if (!this.page.isClosed) this.page.panel.title = state.title;
+    this.#send({ type: 'state', state });
   }
 
   #sendForecast(): void {
