@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ConfigFile, configText } from '../core/config-file/index.js';
+import { makeFolders } from '../core/files/make-folders.js';
 import { readLabels, writeLabels } from '../core/run/index.js';
 import type { Trial } from '../core/sweep/index.js';
 
@@ -50,7 +51,7 @@ export async function tagRun(folder: string, tag: string, isWanted = true): Prom
 async function writeTrialConfig({ config, trial, number, runName, folder, gpus }: Beginning): Promise<string> {
   const { model, dataset, evalDataset, preset, reportTo } = config;
   const options: Trial['options'] = gpus === undefined ? trial.options : { ...trial.options, 'runner.devices': gpus, 'runner.device': 0 };
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   const file = path.join(folder, `${String(number).padStart(4, '0')}.wishbone.json`);
   const own = (section: 'plan' | 'training' | 'runner'): object => ({
     ...config[section],

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
 import { cacheFolder } from '../files/disk-cache.js';
+import { makeFolders } from '../files/make-folders.js';
 
 /** Bytes that are collected before they are written. */
 const CHUNK = 1 << 20;
@@ -23,7 +24,7 @@ export class Spool {
 
   /** @param folder where it takes its space */
   static async make(folder = cacheFolder()): Promise<Spool> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder, 0o700);
     const file = path.join(folder, `.rows-${process.pid}-${randomBytes(6).toString('hex')}`);
     const handle = await open(file, 'wx+', 0o600);
     await unlink(file);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WishboneError } from '../errors.js';
 import { cannotWrite } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { Extent } from './extents.js';
 import { type Ask, ConnectionError, get, type Network } from './http.js';
@@ -59,7 +60,7 @@ export async function download(
 ): Promise<void> {
   let part;
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolders(path.dirname(file));
     part = await PartFile.open(file);
   } catch (error) {
     throw cannotWrite(file, error);

@@ -1,7 +1,8 @@
-import { lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { cannotWrite, SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { WishboneError } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 
 /** The example project's run config. */
 export const EXAMPLE_CONFIG = 'example.wishbone.json';
@@ -60,7 +61,7 @@ export async function writeExample(source: string, target: string): Promise<void
   for (const file of await exampleFiles(source)) {
     const to = path.join(target, file);
     try {
-      await mkdir(path.dirname(to), { recursive: true });
+      await makeFolders(path.dirname(to));
     } catch (error) {
       if (!['EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) throw cannotWrite(to, error);
       throw new WishboneError('a file is in the way of a folder with this name', path.dirname(to), 'choose another folder');

@@ -1,8 +1,9 @@
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
-import { PRIVATE_FOLDER } from './atomic-file.js';
+import { cannotWrite, PRIVATE_FOLDER } from './atomic-file.js';
+import { makeFolders } from './make-folders.js';
 
 /** What is kept, a folder each: tokens of dataset files, plans with their summaries. */
 const CACHE_KINDS = ['tokens', 'plans'] as const;
@@ -76,7 +77,7 @@ export class DiskCache {
     if (!this.enabled) return;
     const file = this.file(kind, key, extension);
     try {
-      await mkdir(path.dirname(file), { recursive: true, mode: PRIVATE_FOLDER });
+      await makeFolders(path.dirname(file), PRIVATE_FOLDER);
       await write(file);
     } catch (error) {
       if (!(error instanceof WishboneError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
@@ -95,11 +96,20 @@ export class DiskCache {
     return { entries: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
-  /** Removes all entries. @returns what was removed */
+  /**
+   * Removes all entries.
+   *
+   * @returns what was removed
+   * @throws WishboneError (exit code 5) when the folder cannot be changed
+   */
   async clear(): Promise<CacheUse> {
     const use = await this.use();
     for (const kind of COUNTED) {
-      await rm(path.join(this.folder, kind), { recursive: true, force: true });
+      const folder = path.join(this.folder, kind);
+      await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
+        // A file in the folder's place holds no entries.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw cannotWrite(folder, error);
+      });
     }
     return use;
   }

@@ -1,6 +1,7 @@
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cannotWrite, writeFileAtomically } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { COMMIT } from './api.js';
 import type { HubId, RepositoryKind } from './hub-id.js';
 import { readTree, type RepositoryFile } from './tree.js';
@@ -75,7 +76,7 @@ export async function writeRef(cache: string, id: HubId, commit: string): Promis
   if (id.revision === commit || (await cachedCommit(cache, id)) === commit) return;
   const file = path.join(repositoryFolder(cache, id), 'refs', ...id.revision.split('/'));
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolders(path.dirname(file));
     await writeFileAtomically(file, (handle) => handle.writeFile(commit));
   } catch (error) {
     throw cannotWrite(file, error);
@@ -90,7 +91,7 @@ const TAG =
 export async function makeCache(cache: string): Promise<void> {
   const tag = path.join(cache, 'CACHEDIR.TAG');
   try {
-    await mkdir(cache, { recursive: true });
+    await makeFolders(cache);
     await writeFile(tag, TAG, { flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(cache, error);
@@ -101,7 +102,7 @@ export async function makeCache(cache: string): Promise<void> {
 export async function linkBlob(blob: string, { folder }: Snapshot, name: string): Promise<void> {
   const pointer = path.join(folder, ...name.split('/'));
   try {
-    await mkdir(path.dirname(pointer), { recursive: true });
+    await makeFolders(path.dirname(pointer));
     if (await lstat(pointer).catch(() => undefined)) await rm(pointer);
     await symlink(path.relative(path.dirname(pointer), blob), pointer).catch(async (error: NodeJS.ErrnoException) => {
       // Put there by somebody else just now.

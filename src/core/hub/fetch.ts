@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, stat } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { discardPart, download, fetchedBytes, get, readText } from '../download/index.js';
 import { ExitCode, WishboneError } from '../errors.js';
 import { cannotWrite } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { freeBytes } from '../run/disk.js';
 import type { WorkOptions } from '../work/progress.js';
 import { authorizationOf, fileUrl, findRepository, listFiles } from './api.js';
@@ -131,7 +132,7 @@ async function fetchFile(
         { connections },
       );
       try {
-        await mkdir(path.dirname(blob), { recursive: true });
+        await makeFolders(path.dirname(blob));
         await rename(part, blob);
       } catch (error) {
         throw cannotWrite(blob, error);

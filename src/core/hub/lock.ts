@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { cannotWrite } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { programPath } from '../files/program-path.js';
 
 /**
@@ -13,7 +13,7 @@ import { programPath } from '../files/program-path.js';
  */
 export async function withLock<T>(file: string, work: () => Promise<T>, withoutLock: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolders(path.dirname(file));
   } catch (error) {
     throw cannotWrite(file, error);
   }

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Check } from '../download/index.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 
 /** A file of a repository at a commit. */
@@ -63,7 +63,7 @@ export async function writeTree(folder: string, commit: string, listed: readonly
       ]),
   );
   const file = treeFile(folder, commit);
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   await writeFileAtomically(file, (handle) => handle.writeFile(JSON.stringify({ format_version: VERSION, files }, undefined, 1)));
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { cannotWrite, PRIVATE_FILE, PRIVATE_FOLDER } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { unlessMissing } from '../files/unless-missing.js';
 import { claim } from '../run/process-claim.js';
@@ -161,7 +162,7 @@ export class RecordWriter {
   static async open(folder: string, head: JudgeHead): Promise<RecordWriter> {
     const file = recordFile(folder, head.id);
     const release = await writing(file, async () => {
-      await mkdir(path.dirname(file), { mode: PRIVATE_FOLDER, recursive: true });
+      await makeFolders(path.dirname(file), PRIVATE_FOLDER);
       return claim(`${file}.lock`);
     });
     if (release === undefined) throw new WishboneError('another process works on this comparison', file, 'wait for it, or stop it');

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promi
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import { type DatasetReference, type RunConfig, checkRunConfig, parseRunConfig } from './config.js';
 import { type DecidedPlan, DEFAULT_RUNNER, type RunnerOptions, type TrainingOptions } from '../options/index.js';
@@ -101,7 +102,7 @@ export async function createRunFolder(runsFolder: string, config: RunConfig, wri
 }
 
 async function makeRunsFolder(runs: string): Promise<void> {
-  const made = await writing(runs, () => mkdir(runs, { recursive: true }));
+  const made = await writing(runs, () => makeFolders(runs));
   if (made !== undefined) {
     // Weights do not belong into anyone's repository. Best effort: a run needs no .gitignore.
     await writeFile(path.join(runs, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { ExitCode, WishboneError } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 import { openPlain } from '../files/plain-file.js';
 import type { Sharing } from '../options/index.js';
 import type { PhaseSeconds, SpeedupRequest, SpeedupResult } from './measure.js';
@@ -85,7 +86,7 @@ export function speedupRecord(request: SpeedupRequest, result: SpeedupResult, no
  * @throws WishboneError when the folder cannot be written
  */
 export async function saveSpeedup(folder: string, record: SpeedupRecord): Promise<StoredSpeedup> {
-  const made = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  const made = await makeFolders(folder).catch((error: unknown) => {
     const what = `cannot make the folder of measurements: ${(error as Error).message}`;
     throw new WishboneError(what, folder, 'choose a folder you may write to', ExitCode.cannotWrite);
   });

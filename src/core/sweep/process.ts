@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { makeFolders } from '../files/make-folders.js';
 import { claim, type Holder, holderOf } from '../run/process-claim.js';
 
 const fileOf = (sweepFile: string): string => path.join(path.dirname(sweepFile), 'process.json');
@@ -25,7 +25,7 @@ export async function wasLeft(sweepFile: string): Promise<boolean> {
  */
 export async function claimSweep(sweepFile: string): Promise<() => Promise<void>> {
   const folder = path.dirname(sweepFile);
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   const release = await claim(fileOf(sweepFile));
   if (release !== undefined) return release;
   const other = await queueOf(sweepFile);

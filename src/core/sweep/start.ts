@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WishboneError } from '../errors.js';
 import { PRIVATE_FILE } from '../files/atomic-file.js';
+import { makeFolders } from '../files/make-folders.js';
 import { queueOf } from './process.js';
 
 /** What the process says of the sweep. */
@@ -31,7 +32,7 @@ export async function startSweep(config: string, sweepFile: string, { cli, more 
   const own = path.dirname(sweepFile);
   const other = await queueOf(sweepFile);
   if (other !== undefined) throw new WishboneError(`a process works on this sweep already: ${other.pid}`, own, 'pause it first');
-  await mkdir(own, { recursive: true });
+  await makeFolders(own);
   const file = path.join(own, LOG_FILE);
   const log = await open(file, 'w', PRIVATE_FILE);
   let end: { readonly code: number | null } | undefined;

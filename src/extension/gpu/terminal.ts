@@ -1,9 +1,10 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
 
 import { SHARED_FILE, writeFileAtomically } from '../../core/files/atomic-file.js';
+import { makeFolders } from '../../core/files/make-folders.js';
 import { commandLineFile, commandLineVariables } from '../command-line.js';
 
 /** Opens a terminal in which `wishbone` is the command line that came with this extension. */
@@ -25,7 +26,7 @@ export async function openTerminal({ extensionUri, globalStorageUri }: vscode.Ex
 async function makeCommand(bin: string, cli: string): Promise<void> {
   const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const script = `#!/bin/sh\n# Written by the Wishbone extension.\nELECTRON_RUN_AS_NODE=1 exec ${quoted(process.execPath)} ${quoted(cli)} "$@"\n`;
-  await mkdir(bin, { recursive: true });
+  await makeFolders(bin);
   const file = path.join(bin, 'wishbone');
   await writeFileAtomically(
     file,
