@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConfigFile, resolveConfig } from '../core/config-file/index.js';
-import { makeFolders } from '../core/files/make-folders.js';
+import { makeFolderOf } from '../core/files/make-folders.js';
 import { autoBackend, devicesInUse, gpus, gpusOf, runnerBackends, stopRunner } from '../core/runner/index.js';
 import { isAtWork, listRun, listRuns, type RunListing } from '../core/run/index.js';
 import {
@@ -120,7 +120,7 @@ export class SweepQueue {
 
   /** Writes down how it stands. */
   async keep(): Promise<void> {
-    await makeFolders(path.dirname(this.file));
+    await makeFolderOf(this.file);
     const halving = this.halving === undefined ? undefined : { by: this.#by, rungs: this.#rungs };
     await writeSweep(this.file, {
       name: this.name,

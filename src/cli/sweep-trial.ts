@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type ConfigFile, configText } from '../core/config-file/index.js';
-import { makeFolders } from '../core/files/make-folders.js';
+import { makeFolderOf } from '../core/files/make-folders.js';
 import { readLabels, writeLabels } from '../core/run/index.js';
 import type { Trial } from '../core/sweep/index.js';
 
@@ -51,8 +51,8 @@ export async function tagRun(folder: string, tag: string, isWanted = true): Prom
 async function writeTrialConfig({ config, trial, number, runName, folder, gpus }: Beginning): Promise<string> {
   const { model, dataset, evalDataset, preset, reportTo } = config;
   const options: Trial['options'] = gpus === undefined ? trial.options : { ...trial.options, 'runner.devices': gpus, 'runner.device': 0 };
-  await makeFolders(folder);
   const file = path.join(folder, `${String(number).padStart(4, '0')}.wishbone.json`);
+  await makeFolderOf(file);
   const own = (section: 'plan' | 'training' | 'runner'): object => ({
     ...config[section],
     ...Object.fromEntries(

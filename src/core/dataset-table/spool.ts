@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
+import { cannotWrite } from '../files/atomic-file.js';
 import { cacheFolder } from '../files/disk-cache.js';
-import { makeFolders } from '../files/make-folders.js';
+import { makeFolderOf } from '../files/make-folders.js';
 
 /** Bytes that are collected before they are written. */
 const CHUNK = 1 << 20;
@@ -22,11 +24,25 @@ export class Spool {
     readonly folder: string,
   ) {}
 
-  /** @param folder where it takes its space */
-  static async make(folder = cacheFolder()): Promise<Spool> {
-    await makeFolders(folder, 0o700);
+  /**
+   * @param folder where it takes its space: the cache's, where nothing can be written there that of temporary files
+   * @throws WishboneError when nothing can be written there
+   */
+  static async make(folder?: string): Promise<Spool> {
+    if (folder !== undefined) return Spool.#in(folder);
+    return Spool.#in(cacheFolder()).catch((error: unknown) =>
+      Spool.#in(tmpdir()).catch(() => {
+        throw error;
+      }),
+    );
+  }
+
+  static async #in(folder: string): Promise<Spool> {
     const file = path.join(folder, `.rows-${process.pid}-${randomBytes(6).toString('hex')}`);
-    const handle = await open(file, 'wx+', 0o600);
+    await makeFolderOf(file, 0o700);
+    const handle = await open(file, 'wx+', 0o600).catch((error: unknown) => {
+      throw cannotWrite(file, error);
+    });
     await unlink(file);
     return new Spool(handle, folder);
   }

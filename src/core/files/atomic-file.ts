@@ -62,8 +62,10 @@ export function cannotWrite(file: string, error: unknown): unknown {
     case 'EROFS':
       return failure('no permission to write here', 'choose a folder you may write to');
     case 'ENOENT':
-    case 'ENOTDIR':
       return failure('the folder does not exist', 'create the folder first, or choose another');
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return failure('a file is where a folder of this path should be', 'move that file away, or choose another folder');
     case 'EISDIR':
       return failure('a folder with this name already exists', 'choose another file name');
     default:

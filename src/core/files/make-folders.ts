@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { cannotWrite } from './atomic-file.js';
 
 /**
  * Makes a folder and those above it that are missing; one that is there is good. Node's own `recursive` never comes back where the
@@ -21,6 +22,17 @@ export async function makeFolders(folder: string, mode = 0o777): Promise<string 
   const first = await makeFolders(above, mode);
   const own = await makeOne(whole, mode);
   return first ?? own;
+}
+
+/**
+ * The folder that a file is about to be written into, for whoever has no words of their own for a failure.
+ *
+ * @throws WishboneError (exit code 5), naming the file
+ */
+export async function makeFolderOf(file: string, mode?: number): Promise<void> {
+  await makeFolders(path.dirname(file), mode).catch((error: unknown) => {
+    throw cannotWrite(file, error);
+  });
 }
 
 /** @returns the folder if it was not there before */

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolders } from '../files/make-folders.js';
+import { makeFolderOf } from '../files/make-folders.js';
 import { runTask } from '../tasks/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { GgufType } from './mix.js';
@@ -46,7 +46,7 @@ export async function exportForOllama(
   const modelfile = `${out.replace(/\.gguf$/i, '')}.Modelfile`;
   await refuseExisting(out, overwrite);
   await refuseExisting(modelfile, overwrite);
-  if (named === undefined) await makeFolders(path.dirname(out));
+  if (named === undefined) await makeFolderOf(out);
   const written = await runTask('gguf', { model, adapter, type, out, name, overwrite }, work).catch(async (error: unknown) => {
     // A process that was ended before it could clean up.
     if (work.signal?.aborted === true) await removeUnfinished(out);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Check } from '../download/index.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { makeFolders } from '../files/make-folders.js';
+import { makeFolderOf } from '../files/make-folders.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 
 /** A file of a repository at a commit. */
@@ -63,7 +63,7 @@ export async function writeTree(folder: string, commit: string, listed: readonly
       ]),
   );
   const file = treeFile(folder, commit);
-  await makeFolders(path.dirname(file));
+  await makeFolderOf(file);
   await writeFileAtomically(file, (handle) => handle.writeFile(JSON.stringify({ format_version: VERSION, files }, undefined, 1)));
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { makeFolders } from '../files/make-folders.js';
+import { makeFolderOf } from '../files/make-folders.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
 import type { SweepRecord } from './record.js';
 
@@ -45,8 +45,8 @@ function folderOf(sweepFile: string): string {
 /** Leaves an order for the queue: a file of its own each, so that none is lost whoever writes and reads at once. */
 export async function giveOrder(sweepFile: string, order: Order): Promise<void> {
   const folder = folderOf(sweepFile);
-  await makeFolders(folder);
   const file = path.join(folder, `${String(Date.now()).padStart(15, '0')}-${randomUUID()}${ENDING}`);
+  await makeFolderOf(file);
   await writeFileAtomically(file, (handle) => handle.writeFile(JSON.stringify(order)));
 }
 

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
-import { makeFolders } from '../files/make-folders.js';
+import { cannotWrite } from '../files/atomic-file.js';
+import { makeFolderOf } from '../files/make-folders.js';
 import { claim, type Holder, holderOf } from '../run/process-claim.js';
 
 const fileOf = (sweepFile: string): string => path.join(path.dirname(sweepFile), 'process.json');
@@ -21,12 +22,14 @@ export async function wasLeft(sweepFile: string): Promise<boolean> {
  * Makes this process the one that works on a sweep.
  *
  * @returns ends that
- * @throws WishboneError when another one does
+ * @throws WishboneError when another one does, or nothing can be written there
  */
 export async function claimSweep(sweepFile: string): Promise<() => Promise<void>> {
   const folder = path.dirname(sweepFile);
-  await makeFolders(folder);
-  const release = await claim(fileOf(sweepFile));
+  await makeFolderOf(sweepFile);
+  const release = await claim(fileOf(sweepFile)).catch((error: unknown) => {
+    throw cannotWrite(fileOf(sweepFile), error);
+  });
   if (release !== undefined) return release;
   const other = await queueOf(sweepFile);
   const who = other === undefined ? '' : `: ${other.pid}${other.host === hostname() ? '' : ` on ${other.host}`}`;

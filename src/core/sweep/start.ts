@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WishboneError } from '../errors.js';
-import { PRIVATE_FILE } from '../files/atomic-file.js';
-import { makeFolders } from '../files/make-folders.js';
+import { cannotWrite, PRIVATE_FILE } from '../files/atomic-file.js';
+import { makeFolderOf } from '../files/make-folders.js';
 import { queueOf } from './process.js';
 
 /** What the process says of the sweep. */
@@ -32,9 +32,11 @@ export async function startSweep(config: string, sweepFile: string, { cli, more 
   const own = path.dirname(sweepFile);
   const other = await queueOf(sweepFile);
   if (other !== undefined) throw new WishboneError(`a process works on this sweep already: ${other.pid}`, own, 'pause it first');
-  await makeFolders(own);
   const file = path.join(own, LOG_FILE);
-  const log = await open(file, 'w', PRIVATE_FILE);
+  await makeFolderOf(file);
+  const log = await open(file, 'w', PRIVATE_FILE).catch((error: unknown) => {
+    throw cannotWrite(file, error);
+  });
   let end: { readonly code: number | null } | undefined;
   let child;
   try {

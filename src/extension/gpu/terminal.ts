@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 
 import { SHARED_FILE, writeFileAtomically } from '../../core/files/atomic-file.js';
-import { makeFolders } from '../../core/files/make-folders.js';
+import { makeFolderOf } from '../../core/files/make-folders.js';
 import { commandLineFile, commandLineVariables } from '../command-line.js';
 
 /** Opens a terminal in which `wishbone` is the command line that came with this extension. */
@@ -26,8 +26,8 @@ export async function openTerminal({ extensionUri, globalStorageUri }: vscode.Ex
 async function makeCommand(bin: string, cli: string): Promise<void> {
   const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
   const script = `#!/bin/sh\n# Written by the Wishbone extension.\nELECTRON_RUN_AS_NODE=1 exec ${quoted(process.execPath)} ${quoted(cli)} "$@"\n`;
-  await makeFolders(bin);
   const file = path.join(bin, 'wishbone');
+  await makeFolderOf(file);
   await writeFileAtomically(
     file,
     async (handle) => {

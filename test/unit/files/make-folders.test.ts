@@ -7,8 +7,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Spool } from '../../../src/core/dataset-table/spool.js';
+import { ExitCode, WishboneError } from '../../../src/core/errors.js';
+import { writeFileAtomically } from '../../../src/core/files/atomic-file.js';
 import { DiskCache } from '../../../src/core/files/disk-cache.js';
-import { makeFolders } from '../../../src/core/files/make-folders.js';
+import { makeFolderOf, makeFolders } from '../../../src/core/files/make-folders.js';
+import { giveOrder } from '../../../src/core/sweep/orders.js';
+import { claimSweep } from '../../../src/core/sweep/process.js';
 import { projectFiles, repository } from '../architecture/imports.js';
 
 let folder: string;
@@ -42,6 +47,44 @@ test('a file in the place of a folder is refused', async () => {
   await assert.rejects(makeFolders(path.join(file, 'a', 'b')), { code: 'ENOTDIR' });
   await symlink(path.join(folder, 'nowhere'), path.join(folder, 'dangling'));
   await assert.rejects(makeFolders(path.join(folder, 'dangling')), { code: 'EEXIST' });
+});
+
+test('a file that cannot be written for want of a folder is named, in words', async () => {
+  const own = path.join(folder, 'own');
+  await writeFile(own, '');
+  const within = path.join(own, 'sweeps', 'sweep.json');
+  const work = [
+    makeFolderOf(path.join(own, 'file')),
+    makeFolderOf(within),
+    claimSweep(within),
+    giveOrder(within, { pause: true }),
+    Spool.make(own),
+    writeFileAtomically(within, (handle) => handle.writeFile('')),
+  ];
+  for (const each of work) {
+    await assert.rejects(each, (error: unknown) => {
+      assert.ok(error instanceof WishboneError, String(error));
+      assert.deepEqual([error.what, error.exitCode], ['a file is where a folder of this path should be', ExitCode.cannotWrite]);
+      assert.ok(error.where.startsWith(own));
+      return true;
+    });
+  }
+});
+
+test('rows of packed files are shown without a cache too', async (t) => {
+  const cache = path.join(folder, 'no-cache');
+  await writeFile(cache, '');
+  const before = process.env['WISHBONE_CACHE'];
+  t.after(() => {
+    if (before === undefined) delete process.env['WISHBONE_CACHE'];
+    else process.env['WISHBONE_CACHE'] = before;
+  });
+  process.env['WISHBONE_CACHE'] = cache;
+  const spool = await Spool.make();
+  spool.add(Buffer.from('rows'));
+  await spool.flush();
+  assert.equal((await spool.handle.read(Buffer.alloc(4), 0, 4, 0)).buffer.toString(), 'rows');
+  await spool.handle.close();
 });
 
 test('a cache that is a file is as good as none, and clearing it removes nothing', async () => {

@@ -175,7 +175,7 @@ test('no room, a cache that cannot be written, and a cancelled download are said
   await writeFile(file, '');
   await assert.rejects(
     fetchModel({ ...settings, cache: path.join(file, 'hub') }, 'wish/tiny-llama'),
-    refused(/folder does not exist|cannot write/),
+    refused(/a file is where a folder of this path should be/),
   );
   hub.faults.speed = 100_000;
   const cancel = new AbortController();

@@ -3,7 +3,7 @@ import { type Refusal, send } from '../../download/index.js';
 import { WishboneError } from '../../errors.js';
 import { isTerminal } from '../../events/events.js';
 import { SHARED_FILE, writeFileAtomically } from '../../files/atomic-file.js';
-import { makeFolders } from '../../files/make-folders.js';
+import { makeFolderOf } from '../../files/make-folders.js';
 import type { TrackioPlace } from '../asked.js';
 import type { DescribedRun } from '../described.js';
 import { trackioToken } from '../places.js';
@@ -91,7 +91,7 @@ export class TrackioTracker implements Tracker {
     const text = records.map((record) => `${JSON.stringify({ v: 1, kind: 'metric', ...record })}\n`).join('');
     for (let attempt = 1; ; attempt++) {
       try {
-        await makeFolders(folder);
+        await makeFolderOf(path.join(folder, name));
         await writeFileAtomically(path.join(folder, name), (handle) => handle.writeFile(text), SHARED_FILE);
         return;
       } catch (error) {
