@@ -17,6 +17,7 @@ import { optionDescription } from './options.js';
 import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
 import { addPushCommand } from './push.js';
+import { refuseEmpty } from './refuse-empty.js';
 import { addRunsCommand } from './runs.js';
 import { addSampleCommand } from './sample.js';
 import { addSetupGpuCommand } from './setup-gpu.js';
@@ -67,6 +68,7 @@ function buildProgram(): Command {
   program.commands.forEach((command) =>
     command.copyInheritedSettings(program).option('--verbose', 'print where an unexpected error came from'),
   );
+  program.commands.forEach(refuseEmpty);
   addCompletionCommand(program);
   return program;
 }

@@ -5,6 +5,7 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { RUNS_FOLDER } from '../core/run/index.js';
 import { checkUnchanged, claimSweep, expandSweep, giveOrder, PASSED_OVER, queueOf, readSweep, startSweep } from '../core/sweep/index.js';
 import { Exit } from './exit.js';
+import { notEmpty } from './refuse-empty.js';
 import { figureCells } from './run-text.js';
 import { type Outcome, SweepQueue } from './sweep-queue.js';
 import { table } from './terminal.js';
@@ -33,8 +34,8 @@ export function addSweepCommand(program: Command): void {
     .argument('<config>', 'a run config, *.wishbone.json, with a "sweep"')
     .option('--dry-run', 'say which runs there are, and how they stand, and start none')
     .option('--pause', 'stop the runs at work after their step, and start no more; the same command without it goes on')
-    .option('--skip <text>', 'pass over runs whose name contains this, from now on')
-    .option('--first <text>', 'take runs whose name contains this before the others, from now on')
+    .option('--skip <text>', 'pass over runs whose name contains this, from now on', notEmpty('--skip'))
+    .option('--first <text>', 'take runs whose name contains this before the others, from now on', notEmpty('--first'))
     .option(
       '--parallel <n>',
       'so many runs at once, each with GPUs of its own; auto: one for each GPU that is free, on the CPU one',

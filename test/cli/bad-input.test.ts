@@ -166,3 +166,29 @@ test('an unknown option is refused with the usage exit code', async () => {
   assert.equal(result.code, 2, result.stderr);
   assert.match(result.stderr, /shairng/);
 });
+
+test('empty text names nothing: a variable of a script that is not set means neither this folder nor the one run there is', async (t) => {
+  const runs = join(await temporaryFolder(t), 'runs');
+  const train = await wishbone('train', exampleData, '--model', exampleModel, '--preset', 'quick', '--max-steps', '1', '--runs', runs);
+  assert.equal(train.code, 0, train.stderr);
+  const cases: [named: string, ...args: string[]][] = [
+    ['run', 'show', '', '--runs', runs],
+    ['run', 'stop', '', '--runs', runs],
+    ['run', 'compare', 'latest', '', '--runs', runs],
+    ['repository', 'push', 'latest', '', '--runs', runs],
+    ['dataset', 'check', exampleData, ''],
+    ['--runs', 'runs', '--runs', ''],
+    ['--model', 'plan', exampleData, '--model', ''],
+    ['--eval-dataset', 'plan', exampleData, '--model', exampleModel, '--eval-dataset', ''],
+    ['--resume', 'train', '--resume', ''],
+    ['--skip', 'sweep', 'some.wishbone.json', '--skip', ''],
+  ];
+  for (const [named, ...args] of cases) {
+    const { code, stderr } = await wishbone(...args);
+    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+    assertOneError(stderr, [new RegExp(`^error: ${named} is empty$`, 'm'), /variable/]);
+  }
+  // What a run config names can be taken back.
+  const plan = await wishbone('train', exampleData, '--model', exampleModel, '--runs', '/dev/null/runs', '--reference-model', '');
+  assert.doesNotMatch(plan.stderr, /is empty/);
+});
