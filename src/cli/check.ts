@@ -45,7 +45,8 @@ async function checkCommand(files: readonly string[], options: Options): Promise
     const checks: DatasetCheck[] = [];
     for (const source of sources) {
       const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
-      const task = { source, options: { model, maxLength: plan.max_length, evalFiles } };
+      const form = plan.format === 'auto' ? source.form : plan.format;
+      const task = { source: { ...source, form }, options: { model, maxLength: plan.max_length, evalFiles } };
       checks.push(await runTask('check', task, { signal, onProgress }));
     }
     return checks;

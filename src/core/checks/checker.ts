@@ -5,6 +5,7 @@ import { LineIndex } from './line-index.js';
 import { markedSpan } from './mark.js';
 import { ProblemList } from './problem-list.js';
 import { checkRow, type RowCheck } from './row.js';
+import type { RowSettings } from './row-pairs.js';
 import { type Slices, sliceRows } from './slice.js';
 import type { CheckReport, Problem, RowProblem, Span } from './types.js';
 
@@ -37,11 +38,16 @@ export interface CheckedRows {
  */
 export class PreferenceChecker {
   readonly #isJsonFile: boolean;
+  readonly #settings: RowSettings;
   #known = new KnownRows([], []);
 
-  /** @param isJsonFile whether the file's name ends in `.json` */
-  constructor(isJsonFile: boolean) {
+  /**
+   * @param isJsonFile whether the file's name ends in `.json`
+   * @param settings how its rows are read
+   */
+  constructor(isJsonFile: boolean, settings: RowSettings = {}) {
     this.#isJsonFile = isJsonFile;
+    this.#settings = settings;
   }
 
   /**
@@ -62,7 +68,7 @@ export class PreferenceChecker {
     const checks: RowCheck[] = [];
     let pauseAt = performance.now() + SLICE_OF_TIME;
     for (const [index, row] of texts.entries()) {
-      const check = this.#known.find(index, row) ?? checkRow(row);
+      const check = this.#known.find(index, row) ?? checkRow(row, this.#settings);
       checks.push(check);
       if (!check.isJson && !slices.onOwnLines) break;
       if (checks.length % ROWS_PER_LOOK !== 0 || performance.now() < pauseAt) continue;

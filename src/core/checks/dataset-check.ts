@@ -14,6 +14,7 @@ import { rowsOfBadBytes } from './bytes.js';
 import { PreferenceChecker, reportOn } from './checker.js';
 import { checkFile } from './file-checker.js';
 import type { DatasetCheck, PlacedProblem } from './found.js';
+import type { RowSettings } from './row-pairs.js';
 import { OtherFiles } from './service/other-files.js';
 import { TokenizerShelf, TokenSource } from './service/token-source.js';
 import { CHECK_SEVERITIES, type FileSummary, type Problem } from './types.js';
@@ -36,21 +37,24 @@ const MOST_BYTES = 256e6;
 const tokenizers = new TokenizerShelf();
 const others = new OtherFiles();
 
+/** What is looked at of a source. */
+export type CheckedSource = Pick<DatasetSource, 'path' | 'columns'> & RowSettings;
+
 /**
  * Runs all checks of the editor (docs/diagnostics.md) over one file of a dataset, of any kind that can be trained on.
  *
  * @throws WishboneError for faults of the file or the model folder as a whole
  */
-export async function checkDataset(source: Pick<DatasetSource, 'path' | 'columns'>, options: DatasetCheckOptions): Promise<DatasetCheck> {
+export async function checkDataset(source: CheckedSource, options: DatasetCheckOptions): Promise<DatasetCheck> {
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
   const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && bytes.table === undefined;
   const { streamAbove = MOST_BYTES } = options;
-  if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(file, options);
+  if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(source, options);
   if (!isText) return ofRows(source, bytes, options);
   const text = (await readPlainText(file, mostBytes.text)).replace(/^\ufeff/, '');
   const badBytes = await rowsOfBadBytes(file);
-  const report = await checked(text, isPlainKind(file, 'json'), file, options, badBytes);
+  const report = await checked(text, isPlainKind(file, 'json'), source, options, badBytes);
   if (report.rows === 0 && report.problems.length === 0) throw emptyFile(file);
   const place = ({ range, row }: Problem): Pick<PlacedProblem, 'line' | 'column' | 'row'> => ({
     line: range.start.line + 1,
@@ -61,11 +65,8 @@ export async function checkDataset(source: Pick<DatasetSource, 'path' | 'columns
 }
 
 /** Rows that are not lines of JSON are checked as if each was written as one, on the line where it stands. */
-async function ofRows(
-  { path: file, columns }: Pick<DatasetSource, 'path' | 'columns'>,
-  bytes: ByteSource,
-  options: DatasetCheckOptions,
-): Promise<DatasetCheck> {
+async function ofRows(source: CheckedSource, bytes: ByteSource, options: DatasetCheckOptions): Promise<DatasetCheck> {
+  const { path: file, columns } = source;
   const lines: string[] = [];
   /** The number of each row that could be read. */
   const numbers: number[] = [];
@@ -91,7 +92,7 @@ async function ofRows(
     await pace.item(() => ({ phase: 'check', done: bytes.bytesRead, total: bytes.size }));
   }
   if (lines.length === 0 && unreadable.length === 0) throw emptyFile(file);
-  const report = await checked(lines.join('\n'), false, file, options, new Set());
+  const report = await checked(lines.join('\n'), false, source, options, new Set());
   const found = report.problems.map((problem): PlacedProblem => {
     const line = problem.range.start.line + 1;
     const placed = facts(problem);
@@ -119,15 +120,17 @@ type Checked = FileSummary & {
 async function checked(
   text: string,
   isJsonFile: boolean,
-  file: string,
+  { path: file, form: given, tags, media }: CheckedSource,
   { model, maxLength, evalFiles, ...work }: DatasetCheckOptions,
   badBytes: ReadonlySet<string>,
 ): Promise<Checked> {
-  const rows = await new PreferenceChecker(isJsonFile).rows(text, work.signal);
+  const settings = { form: given, tags, media };
+  const rows = await new PreferenceChecker(isJsonFile, settings).rows(text, work.signal);
   if (rows === undefined) throw work.signal?.reason ?? new Error('the check was ended');
   const prompts = await others.prompts(file, evalFiles);
   const tokenizer = model === undefined ? undefined : await tokenizers.load(model);
-  const tokens = tokenizer === undefined ? undefined : new TokenSource(tokenizer, Math.min(maxLength, tokenizer.maxPositions ?? Infinity));
+  const tokens =
+    tokenizer === undefined ? undefined : new TokenSource(tokenizer, Math.min(maxLength, tokenizer.maxPositions ?? Infinity), settings);
   const pace = new Pace(work);
   for (const [index, check] of rows.checks.entries()) {
     tokens?.add(check, rows.texts[index] as string);
@@ -138,10 +141,17 @@ async function checked(
   return { form, pairs, sources, counts, problems, rows: report.rows.length, tokensChecked: true };
 }
 
-async function streamed(file: string, { model, evalFiles, signal, onProgress }: DatasetCheckOptions): Promise<DatasetCheck> {
+async function streamed(
+  { path: file, form: given, tags, media }: CheckedSource,
+  { model, evalFiles, signal, onProgress }: DatasetCheckOptions,
+): Promise<DatasetCheck> {
   const prompts = await others.prompts(file, evalFiles);
   const { size } = await stat(file);
-  for await (const report of checkFile(file, { ...(signal ? { signal } : {}), around: { prompts } })) {
+  for await (const report of checkFile(file, {
+    ...(signal ? { signal } : {}),
+    around: { prompts },
+    settings: { form: given, tags, media },
+  })) {
     onProgress?.({ phase: 'check', done: report.bytes, total: size });
     if (!report.isDone) continue;
     const { form, pairs, sources, counts, rows } = report;

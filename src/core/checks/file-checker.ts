@@ -4,6 +4,7 @@ import { RowComparer } from './compare-rows.js';
 import { addCounts } from './counts.js';
 import { fileLines } from './file-lines.js';
 import { ProblemList } from './problem-list.js';
+import type { RowSettings } from './row-pairs.js';
 import { checkRow } from './row.js';
 import type { FileSummary, Problem, Span } from './types.js';
 
@@ -21,6 +22,7 @@ export interface FileCheckOptions {
   readonly signal?: AbortSignal;
   readonly around?: Pick<Surroundings, 'prompts'>;
   readonly mostRows?: number;
+  readonly settings?: RowSettings;
   readonly pause?: () => Promise<void>;
 }
 
@@ -32,13 +34,14 @@ const LONGEST_WAIT = 5000;
  * Checks a file of JSON lines from disk, however large: rows are read as a stream and let go again, what is kept of each
  * is the hash of its pair. What is found in the first rows is told at once, the rest as it comes.
  *
+ * @param options.settings how rows are read
  * @param options.mostRows ends after so many rows, as if the file did
  * @param options.pause awaited every few milliseconds; must let other events of this thread through
  * @throws the error of the file system, or the signal's reason once it has aborted
  */
 export async function* checkFile(
   file: string,
-  { signal, around = {}, mostRows = Infinity, pause = nextTurn }: FileCheckOptions = {},
+  { signal, around = {}, mostRows = Infinity, pause = nextTurn, settings }: FileCheckOptions = {},
 ): AsyncGenerator<FileReport> {
   const comparer = new RowComparer(around.prompts);
   const list = new ProblemList();
@@ -66,7 +69,7 @@ export async function* checkFile(
   let reportAt = performance.now() + wait;
   let pauseAt = performance.now() + SLICE_OF_TIME;
   for await (const { text, line, indent, isUtf8, end } of fileLines(file, signal)) {
-    const check = checkRow(text);
+    const check = checkRow(text, settings);
     if (indent > 0) indents.set(rows, indent);
     const found = comparer.add({ check, text, line, more: isUtf8 ? [] : [invalidUtf8(text)] });
     bytes = end;

@@ -2,6 +2,7 @@ import { exactText } from '../exact-json/index.js';
 import type { DatasetForm, Message, MessagePair, TextPair } from '../dataset/index.js';
 import { isFields, type Fields } from '../dataset/fields.js';
 import { FORMS, type Places } from '../dataset/forms/index.js';
+import type { ShareGptTags } from '../dataset/llama-factory.js';
 import type { ResponsePlaces } from '../dataset/responses.js';
 import { stepsOf } from './locate.js';
 
@@ -51,6 +52,7 @@ type Sides = Pick<Places, 'prompt' | 'chosen' | 'rejected'>;
  *
  * @param fields the row the pair was read from
  * @param places where its responses stand, when the row has several
+ * @param tags names of a ShareGPT turn's fields, when they are not the usual ones
  * @returns undefined for a form whose places are not known here
  */
 export function placeTexts(
@@ -58,6 +60,7 @@ export function placeTexts(
   fields: Fields,
   pair: TextPair | MessagePair,
   places?: ResponsePlaces,
+  tags?: ShareGptTags,
 ): PlacedPair | undefined {
   const names = FORMS[form].place(fields, places);
   if (names === undefined) return undefined;
@@ -78,7 +81,7 @@ export function placeTexts(
   const hasSystem = names.systemField && typeof system === 'string' && system !== '';
   // A system text of its own stands in no list.
   const inLists = hasSystem ? before - 1 : before;
-  const keys = names.keys ?? { role: 'role', content: 'content' };
+  const keys = (names.keys && tags) ?? names.keys ?? { role: 'role', content: 'content' };
   const part = (side: keyof Sides, first: number): Part<PlacedMessage> => ({
     path: names[side],
     texts: placeMessages(pair[side], names[side], valueAt(fields, names[side]), keys, first),

@@ -5,7 +5,7 @@ import { commonPrefix, ModelTokenizer, PairTokenizer } from '../tokenizer/index.
 import { FieldLocator } from './locate.js';
 import { type ModelShape, type PairCost, pairCost, type PairLengths } from './pair-cost.js';
 import { placeTexts } from './pair-texts.js';
-import { readRow } from './row-pairs.js';
+import { readRow, type RowSettings } from './row-pairs.js';
 import type { CheckName, RowProblem } from './types.js';
 
 /** A pair in tokens, cut to the longest sequence, and what it costs. */
@@ -58,18 +58,19 @@ export class RowTokenizer {
   /**
    * @param text JSON text of a row
    * @param maxLength most tokens of a sequence
+   * @param settings how it is read
    * @returns undefined for a row that cannot be trained on
    * @throws WishboneError when the model folder lacks what rows of this kind need
    */
-  row(text: string, maxLength: number): RowTokens | undefined {
-    const read = readRow(text);
+  row(text: string, maxLength: number, settings: RowSettings = {}): RowTokens | undefined {
+    const read = readRow(text, settings);
     if (read === undefined) return undefined;
     const locator = new FieldLocator(text);
     const pairs: PairTokens[] = [];
     const problems = new Map<string, RowProblem>();
     let longest = 0;
     for (const [index, pair] of read.pairs.slice(0, MOST_PAIRS).entries()) {
-      const placed = placeTexts(read.form, read.fields, pair, read.places?.[index]);
+      const placed = placeTexts(read.form, read.fields, pair, read.places?.[index], settings.tags);
       const where = {
         prompt: placed?.prompt.path ?? '',
         chosen: placed?.chosen.path ?? '',

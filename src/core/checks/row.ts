@@ -12,6 +12,7 @@ import { FieldLocator, stepsOf } from './locate.js';
 import { checkParts, compareResponses } from './pair-checks.js';
 import { factsOf, sourceOf, type PairFacts } from './pair-facts.js';
 import { placeTexts } from './pair-texts.js';
+import type { RowSettings } from './row-pairs.js';
 import type { RowProblem, Span } from './types.js';
 
 /** Names that some form gives a meaning. */
@@ -45,7 +46,7 @@ export interface RowCheck {
 }
 
 /** Checks the JSON text of one row. Never throws: what cannot be read is a problem. */
-export function checkRow(text: string): RowCheck {
+export function checkRow(text: string, settings: RowSettings = {}): RowCheck {
   const opening = { start: 0, end: Math.min(1, text.length) };
   const unread = { form: undefined, pairs: 0, facts: [], kind: undefined, source: undefined, columns: undefined, isJson: true, opening };
   let value: unknown;
@@ -59,7 +60,7 @@ export function checkRow(text: string): RowCheck {
     const span = { start: 0, end: text.length };
     return { ...unread, problems: [{ check: 'malformed-row', what, advice: 'write each pair as { … }', span }] };
   }
-  const form = detectForm(value);
+  const form = settings.form ?? detectForm(value);
   if (form === undefined) {
     const unpaired = unpairedFeedback(value);
     if (unpaired !== undefined) {
@@ -70,7 +71,7 @@ export function checkRow(text: string): RowCheck {
     const advice = `use one of: ${Object.values(formDescriptions).join('; ')}`;
     return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: opening }] };
   }
-  return { ...checkPair(form, value, new FieldLocator(text)), form, isJson: true, opening };
+  return { ...checkPair(form, value, new FieldLocator(text), settings), form, isJson: true, opening };
 }
 
 function malformed(text: string): RowProblem {
@@ -106,14 +107,19 @@ class CheckingReader extends RowReader {
   }
 }
 
-function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Omit<RowCheck, 'form' | 'isJson' | 'opening'> {
+function checkPair(
+  form: DatasetForm,
+  fields: Fields,
+  locator: FieldLocator,
+  { tags, media }: RowSettings,
+): Omit<RowCheck, 'form' | 'isJson' | 'opening'> {
   const tracked = trackFields(fields);
   const reader = new CheckingReader(tracked.fields);
   const none = { pairs: 0, facts: [], kind: undefined, source: undefined, columns: undefined };
   let read: RowPairs;
   try {
-    read = readForm(form, reader, { pairing: 'all', minMargin: 0 });
-    refuseMedia(reader, fields);
+    read = readForm(form, reader, { pairing: 'all', minMargin: 0, tags });
+    refuseMedia(reader, fields, media);
   } catch (error) {
     if (!(error instanceof FieldError)) throw error;
     const faults = [...reader.blanks, error];
@@ -121,7 +127,7 @@ function checkPair(form: DatasetForm, fields: Fields, locator: FieldLocator): Om
   }
   const problems = reader.blanks.map((fault) => fieldProblem(fault, fields, locator));
   const isUsable = problems.length === 0;
-  const placed = read.pairs.slice(0, MOST_PAIRS).flatMap((pair, index) => placeTexts(form, fields, pair, read.places?.[index]) ?? []);
+  const placed = read.pairs.slice(0, MOST_PAIRS).flatMap((pair, index) => placeTexts(form, fields, pair, read.places?.[index], tags) ?? []);
   if (isUsable) problems.push(...compareResponses(placed, locator));
   problems.push(...checkParts(placed, locator));
   problems.sort((a, b) => a.span.start - b.span.start);

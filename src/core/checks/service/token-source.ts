@@ -1,5 +1,6 @@
 import { WishboneError } from '../../errors.js';
 import type { RowCheck } from '../row.js';
+import type { RowSettings } from '../row-pairs.js';
 import { RowTokenizer, type RowTokens } from '../row-tokens.js';
 import type { TokenSums, Trouble } from './messages.js';
 
@@ -33,6 +34,8 @@ export class TokenSource {
   constructor(
     readonly tokenizer: RowTokenizer,
     readonly maxLength: number,
+    /** How rows are read. */
+    readonly settings: RowSettings = {},
   ) {}
 
   /** What is known of a row of a document. */
@@ -49,14 +52,14 @@ export class TokenSource {
   /** Works a row of a document out unless that is done. @returns whether it was new */
   add(check: RowCheck, text: string): boolean {
     if (this.#byCheck.has(check)) return false;
-    this.#byCheck.set(check, this.#byText.get(text) ?? this.tokenizer.row(text, this.maxLength) ?? 'none');
+    this.#byCheck.set(check, this.#byText.get(text) ?? this.tokenizer.row(text, this.maxLength, this.settings) ?? 'none');
     return true;
   }
 
   /** The tokens of a row that is asked for by its text. */
   row(text: string): RowTokens | undefined {
     if (this.#byText.has(text)) return this.#byText.get(text);
-    const tokens = this.tokenizer.row(text, this.maxLength);
+    const tokens = this.tokenizer.row(text, this.maxLength, this.settings);
     if (this.#byText.size >= MOST_REMEMBERED) this.#byText.clear();
     this.#byText.set(text, tokens);
     return tokens;
