@@ -11,6 +11,8 @@ test('the prompt is what both texts begin with, less one trailing space', () => 
   });
   assert.deepEqual(extractTextPrompt('A:\nyes', 'A:\nno'), { prompt: 'A:\n', chosen: 'yes', rejected: 'no' });
   assert.deepEqual(extractTextPrompt('yes', 'no'), { prompt: '', chosen: 'yes', rejected: 'no' });
+  // TRL looks at the character before the first, which is the last one in Python.
+  assert.deepEqual(extractTextPrompt('yes ', 'no'), { prompt: '', chosen: 'yes ', rejected: 'no' });
 });
 
 test('each response keeps a character when one text begins with the other', () => {
