@@ -217,8 +217,8 @@ step('responses are compared in the diff editor', async () => {
 });
 
 step('a table is asked for by the menu of the Datasets view, whatever is open, and by a list where nothing is', async () => {
-  const title = async (): Promise<string | undefined> => (await workbench.tabs()).at(-1);
-  await open('sums.jsonl');
+  const title = (): Promise<string> => workbench.page.locator('.tabs-container .tab.active .label-name').innerText();
+  await workbench.page.locator('.tabs-container .tab', { hasText: 'sums.jsonl' }).first().click();
   await workbench.command('Wishbone: Focus on Datasets View');
   const entry = workbench.page.locator('.part.sidebar .monaco-list-row', { hasText: 'bad.jsonl' }).first();
   await entry.click({ button: 'right' });
