@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { readEvents } from '../../src/core/events/event-reader.js';
 import type { StepEvent } from '../../src/core/events/events.js';
 import { readSafetensors } from '../../src/core/files/safetensors.js';
 import { layOutRun } from './fixture-run.js';
 import { assertClose, floats } from './numbers.js';
-import { briefData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
+import { briefData, cli, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
 const few = ['--model', exampleModel, '--preset', 'quick', '--epochs', '1', '--batch-size', '8', '--json'];
 
@@ -289,4 +289,30 @@ test('the number of threads is kept with the run, and a resume takes it, also wh
     starts.map((event) => event.threads),
     [64, 64],
   );
+});
+
+test('a command works without a home folder, also for a user whom the system does not know', async (t) => {
+  const folder = await temporaryFolder(t);
+  await chmod(folder, 0o755);
+  const file = join(folder, 'pairs.jsonl');
+  await writeFile(file, '{"prompt":"Hi","chosen":" yes","rejected":" no"}\n', { mode: 0o644 });
+  const { execa } = await import('execa');
+  // As containers have it that run as some number.
+  const nobody = { uid: 54_321, gid: 54_321 };
+  const looks = await execa(process.execPath, ['-e', 'require("fs").accessSync(process.argv[1])', cli], {
+    reject: false,
+    ...(process.getuid?.() === 0 ? nobody : {}),
+  });
+  const unknown = process.getuid?.() === 0 && looks.exitCode === 0 ? nobody : {};
+  for (const HOME of [undefined, '']) {
+    const env = { PATH: process.env['PATH'], ...(HOME === undefined ? {} : { HOME }) };
+    const options = { reject: false, stdin: 'ignore', extendEnv: false, env, cwd: folder, ...unknown } as const;
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [cli, 'check', file], options);
+    assert.equal(exitCode, 0, stderr);
+    assert.match(stdout, /1 pair in 1 row/);
+    const cache = await execa(process.execPath, [cli, 'cache', '--json'], options);
+    const kept = (JSON.parse(cache.stdout) as { folder: string }).folder;
+    assert.ok(isAbsolute(kept), kept);
+    assert.ok(!kept.startsWith(folder), kept);
+  }
 });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { homeFolder } from '../files/home-folder.js';
 
 /** Name of the library that the runner loads. */
 export const LIBRARY = 'libcublasLt.so.13';
@@ -14,7 +14,7 @@ export const libraryFile = (folder: string): string => path.join(folder, LIBRARY
 /** Where the command line keeps it (XDG base directories). */
 export function userFolder(env: NodeJS.ProcessEnv = process.env): string {
   const data = env['XDG_DATA_HOME'];
-  return path.join(data !== undefined && path.isAbsolute(data) ? data : path.join(homedir(), '.local', 'share'), 'wishbone', 'cuda');
+  return path.join(data !== undefined && path.isAbsolute(data) ? data : path.join(homeFolder(), '.local', 'share'), 'wishbone', 'cuda');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { homeFolder } from './home-folder.js';
 import { WishboneError } from '../errors.js';
 import { cannotWrite, PRIVATE_FOLDER } from './atomic-file.js';
 import { makeFolders } from './make-folders.js';
@@ -18,7 +18,7 @@ const DEFAULT_CACHE_LIMIT = 5e9;
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env['WISHBONE_CACHE']) return path.resolve(env['WISHBONE_CACHE']);
   const home = env['XDG_CACHE_HOME'];
-  return path.join(home && path.isAbsolute(home) ? home : path.join(homedir(), '.cache'), 'wishbone');
+  return path.join(home && path.isAbsolute(home) ? home : path.join(homeFolder(), '.cache'), 'wishbone');
 }
 
 /** Bytes that may be kept: the given limit, else that of the environment, else the default. 0 keeps nothing. */

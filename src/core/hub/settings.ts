@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { homeFolder } from '../files/home-folder.js';
 import type { Network } from '../download/index.js';
 
 /** Where the hub is, who asks, and where its files are kept. */
@@ -39,7 +39,7 @@ export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
 
 /** The folder of everything that the hub's libraries keep. */
 export function hubHome(env: NodeJS.ProcessEnv = process.env): string {
-  return given(env, 'HF_HOME') ?? path.join(given(env, 'XDG_CACHE_HOME') ?? path.join(homedir(), '.cache'), 'huggingface');
+  return given(env, 'HF_HOME') ?? path.join(given(env, 'XDG_CACHE_HOME') ?? path.join(homeFolder(), '.cache'), 'huggingface');
 }
 
 /** A path of the environment, with `~` and variables, as Python expands them. */
@@ -47,7 +47,7 @@ function given(env: NodeJS.ProcessEnv, name: string): string | undefined {
   const text = env[name];
   if (text === undefined || text === '') return undefined;
   const expanded = text
-    .replace(/^~(?=\/|$)/, homedir())
+    .replace(/^~(?=\/|$)/, homeFolder())
     .replace(/\$(?:\{(\w+)\}|(\w+))/g, (whole, braced?: string, plain?: string) => env[braced ?? plain ?? ''] ?? whole);
   return path.resolve(expanded);
 }

@@ -1,8 +1,8 @@
-import { homedir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type * as vscode from 'vscode';
 
+import { homeFolder } from '../../core/files/home-folder.js';
 import { Forecaster, type ForecastMeans, type ForecastState } from '../../core/forecast/index.js';
 import type { ModelInfo } from '../../core/model/index.js';
 import { type HubPlan, mergePlans } from '../../core/hub/index.js';
@@ -202,7 +202,7 @@ export class RunDraft implements vscode.Disposable {
   names(field: PathField): string[] {
     const folder = this.#folder;
     return pathLines(this.#values[field] ?? '').map((line) =>
-      namesHub(field, [line.trim()], folder) ? line.trim() : resolvePath(line, firstFolder(), homedir()),
+      namesHub(field, [line.trim()], folder) ? line.trim() : resolvePath(line, firstFolder(), homeFolder()),
     );
   }
 
@@ -222,7 +222,7 @@ export class RunDraft implements vscode.Disposable {
   }
 
   get #folder(): string {
-    return firstFolder() ?? homedir();
+    return firstFolder() ?? homeFolder();
   }
 
   /** Problems by field. A path that has not been looked at has none yet. */

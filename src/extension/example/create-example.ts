@@ -1,8 +1,8 @@
-import { homedir } from 'node:os';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { homeFolder } from '../../core/files/home-folder.js';
 import { EXAMPLE_CONFIG, type ExampleTarget, freshFolder, lookAtTarget, writeExample } from '../../core/example/index.js';
 import { plural } from '../../format.js';
 import { reach } from '../milestones.js';
@@ -36,7 +36,7 @@ export async function createExample(context: vscode.ExtensionContext): Promise<v
     openLabel: 'Create Here',
     canSelectFiles: false,
     canSelectFolders: true,
-    defaultUri: localFolders()[0] ?? vscode.Uri.file(homedir()),
+    defaultUri: localFolders()[0] ?? vscode.Uri.file(homeFolder()),
   });
   if (chosen?.[0] === undefined) return;
   const folder = await settle(chosen[0].fsPath, await lookAtTarget(source, chosen[0].fsPath));

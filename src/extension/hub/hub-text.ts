@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-
+import { homeFolder } from '../../core/files/home-folder.js';
 import { bytesOf, type FetchProgress, type HubPlan, type HubSettings, idText, type Snapshot } from '../../core/hub/index.js';
 import { formatBytes, formatDuration, plural } from '../../format.js';
 
@@ -36,7 +35,7 @@ export function planText(plan: HubPlan): { readonly name: string; readonly detai
 
 /** "2.3 GiB from huggingface.co into ~/.cache/huggingface/hub, where 120 GiB are free" */
 export function routeText(plans: readonly HubPlan[], { endpoint, cache }: HubSettings, free: number | undefined): string {
-  const home = homedir();
+  const home = homeFolder();
   const shown = cache.startsWith(`${home}/`) ? `~${cache.slice(home.length)}` : cache;
   const room = free === undefined ? '' : `, where ${formatBytes(free)} are free`;
   return `${formatBytes(bytesOf(plans))} from ${hostOf(endpoint)} into ${shown}${room}`;

@@ -1,5 +1,5 @@
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { homeFolder } from '../../files/home-folder.js';
 import { WishboneError } from '../../errors.js';
 import { mostBytes, readPlain } from '../../files/plain-file.js';
 import { readSafetensorsHeader } from '../../files/safetensors.js';
@@ -29,7 +29,7 @@ export interface Personal {
 export async function refusePersonal(files: readonly PushedFile[], folders: readonly string[]): Promise<void> {
   // A path of one part (`/data`) says nothing of anybody, and may stand anywhere; of the home folder (`/root`), what is in it does.
   const isTelling = (folder: string): boolean => path.isAbsolute(folder) && folder.split(path.sep).filter(Boolean).length > 1;
-  const home = homedir();
+  const home = homeFolder();
   const own = [...new Set([...(path.dirname(home) === home ? [] : [`${home}${path.sep}`]), ...folders.filter(isTelling)])];
   for (const file of files) {
     const found = await personalIn(file, own);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { homedir } from 'node:os';
 import path from 'node:path';
 
 import * as vscode from 'vscode';
 
+import { homeFolder } from '../../../core/files/home-folder.js';
 import { checkConfigName, type ConfigSettings, configText } from '../../../core/config-file/index.js';
 import { stateOfBackends } from '../../../core/cuda-library/index.js';
 import { ExitCode, WishboneError } from '../../../core/errors.js';
@@ -487,7 +487,7 @@ export class LaunchPanel implements vscode.Disposable {
       throw new WishboneError('the form has an invalid field, so it cannot be saved as a config', field, what, ExitCode.usage);
     }
     const [dataset] = this.#draft.names('dataset').filter((name) => path.isAbsolute(name));
-    const begin = firstFolder() ?? (dataset === undefined ? homedir() : path.dirname(dataset));
+    const begin = firstFolder() ?? (dataset === undefined ? homeFolder() : path.dirname(dataset));
     await saveAs(begin, configName(config.values), CONFIG_FILTERS, (file) => {
       checkConfigName(file);
       return Buffer.from(configText(config.settings, path.dirname(file)));
