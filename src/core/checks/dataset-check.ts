@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { DatasetSource } from '../dataset/index.js';
-import { mapColumns, usedColumns } from '../dataset/columns.js';
+import { type ColumnMap, mapColumns, usedColumns } from '../dataset/columns.js';
 import { isFields } from '../dataset/fields.js';
 import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
@@ -95,7 +95,7 @@ async function ofRows(source: CheckedSource, bytes: ByteSource, options: Dataset
   const report = await checked(lines.join('\n'), false, source, options, new Set());
   const found = report.problems.map((problem): PlacedProblem => {
     const line = problem.range.start.line + 1;
-    const placed = facts(problem);
+    const placed = { ...facts(problem), what: withColumn(problem.what, columns) };
     const shown = problem.row ?? problem.at;
     if (shown === undefined) return placed;
     const row = (numbers[shown] as number) + 1;
@@ -168,6 +168,14 @@ async function streamed(
 function facts({ check, what, advice, at, remedies }: Problem): Omit<PlacedProblem, 'line' | 'column' | 'row'> {
   const more = { ...(at === undefined ? {} : { isOfFile: true as const }), ...(remedies ? { remedies } : {}) };
   return { check, severity: CHECK_SEVERITIES[check], what, advice, ...more };
+}
+
+/** Of a field that the file has under another name, that name too: `field "prompt" (column "question") is empty`. */
+function withColumn(what: string, columns: ColumnMap = {}): string {
+  return what.replace(/\bfield "(\w+)[^"]*"/g, (named, field: string) => {
+    const column = Object.hasOwn(columns, field) ? columns[field] : undefined;
+    return column === undefined || column === null || column === field ? named : `${named} (column "${column}")`;
+  });
 }
 
 function tooLarge(file: string): WishboneError {

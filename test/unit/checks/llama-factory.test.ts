@@ -91,7 +91,7 @@ test('a file that a dataset_info.json lists is checked with the names that its e
   const own = await found('own');
   assert.match(own[0]!, /^2 equal-responses: /);
   assert.match(own[1]!, /^3 bad-value: unknown speaker "human"/);
-  assert.match(own[2]!, /^4 empty-response: field "chosen\.says" is empty/);
+  assert.match(own[2]!, /^4 empty-response: field "chosen\.says" \(column "good"\) is empty/);
   assert.equal(own.length, 3, own.join('\n'));
   assert.match((await found('shots'))[3]!, /^5 .*: the row has an entry in "shot"/);
 });
