@@ -2,6 +2,7 @@ import path from 'node:path';
 
 import * as vscode from 'vscode';
 import { showInformation } from '../messages.js';
+import { writeWhole } from '../write-whole.js';
 
 const OPEN = 'Open';
 
@@ -17,7 +18,7 @@ export async function saveAs(
     filters,
   });
   if (target === undefined) return;
-  await vscode.workspace.fs.writeFile(target, contents(target.fsPath));
+  await writeWhole(target, contents(target.fsPath));
   const choice = await showInformation(`Saved ${path.basename(target.fsPath)}.`, OPEN);
   if (choice === OPEN) await vscode.commands.executeCommand('vscode.open', target);
 }

@@ -6,6 +6,7 @@ import { convertConfig, convertedName, recogniseConfig, type Source } from '../.
 import { plural } from '../../format.js';
 import { chooseConfig } from './choose-config.js';
 import { showInformation } from '../messages.js';
+import { writeWhole } from '../write-whole.js';
 
 /**
  * Makes a run config of a TRL or LLaMA-Factory YAML and opens it. Nothing is overwritten without VS Code's own question.
@@ -30,7 +31,7 @@ export async function convertConfigFile(given: unknown): Promise<void> {
     devices,
     from: from.source,
   });
-  await vscode.workspace.fs.writeFile(target, Buffer.from(text));
+  await writeWhole(target, text);
   await vscode.window.showTextDocument(target, { preview: false });
   const lost = notes.filter(({ kind }) => kind === 'lost').length;
   const rest = lost === 0 ? 'nothing was lost' : `${plural(lost, 'setting')} could not be carried over: see the top of the file`;

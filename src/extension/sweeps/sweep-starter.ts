@@ -23,6 +23,7 @@ import { showWarning, withProgress } from '../messages.js';
 import { chooseConfig } from '../run-config/choose-config.js';
 import type { TrackerSettings } from '../trackers/tracker-settings.js';
 import { runsFolderFor } from '../workspace.js';
+import { writeWhole } from '../write-whole.js';
 import { isSameSweep } from './same-sweep.js';
 
 const NEW_FILE = 'Write a New File';
@@ -112,7 +113,7 @@ export class SweepStarter {
       if (choice === NEW_FILE) return this.#writeNew(config, settings, runs);
       if (choice !== OVERWRITE) return undefined;
     }
-    await vscode.workspace.fs.writeFile(vscode.Uri.file(config), Buffer.from(text));
+    await writeWhole(vscode.Uri.file(config), text);
     return { file, config };
   }
 
@@ -124,7 +125,7 @@ export class SweepStarter {
     const file = sweepFile(runs, stemOf(target.fsPath));
     await this.#checkFree(file, target.fsPath);
     const text = configText({ ...settings, name: undefined }, path.dirname(target.fsPath));
-    await vscode.workspace.fs.writeFile(target, Buffer.from(text));
+    await writeWhole(target, text);
     return { file, config: target.fsPath };
   }
 
