@@ -11,7 +11,7 @@ export function cacheLimitSetting(): number {
 
 /** Removes what is kept of earlier work, after asking. Runs are not touched. */
 export async function clearCache(): Promise<void> {
-  const cache = new DiskCache();
+  const cache = new DiskCache(undefined, cacheLimitSetting());
   const { entries, bytes } = await cache.use();
   const size = `${(bytes / 1e6).toFixed(0)} MB`;
   const clear = 'Clear Cache';

@@ -1,7 +1,7 @@
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { homeFolder } from './home-folder.js';
-import { WishboneError } from '../errors.js';
+import { ExitCode, WishboneError } from '../errors.js';
 import { cannotWrite, PRIVATE_FOLDER } from './atomic-file.js';
 import { makeFolders } from './make-folders.js';
 
@@ -21,11 +21,19 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(home && path.isAbsolute(home) ? home : path.join(homeFolder(), '.cache'), 'wishbone');
 }
 
-/** Bytes that may be kept: the given limit, else that of the environment, else the default. 0 keeps nothing. */
+/**
+ * Bytes that may be kept: the given limit, else that of the environment, else the default. 0 keeps nothing.
+ *
+ * @throws WishboneError when the environment's is no number
+ */
 export function cacheLimit(given?: number, env: NodeJS.ProcessEnv = process.env): number {
   if (given !== undefined) return given;
-  const gigabytes = Number(env['WISHBONE_CACHE_LIMIT'] || NaN);
-  return gigabytes >= 0 ? gigabytes * 1e9 : DEFAULT_CACHE_LIMIT;
+  const text = env['WISHBONE_CACHE_LIMIT']?.trim() ?? '';
+  if (text === '') return DEFAULT_CACHE_LIMIT;
+  const gigabytes = Number(text);
+  if (gigabytes >= 0) return gigabytes * 1e9;
+  const advice = 'give a number of GB, as in 5, or 0 to keep nothing';
+  throw new WishboneError(`WISHBONE_CACHE_LIMIT is no size: "${text}"`, 'the environment', advice, ExitCode.usage);
 }
 
 /** What a cache holds. */
