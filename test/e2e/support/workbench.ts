@@ -44,6 +44,8 @@ async function silence(): Promise<never> {
 export class Workbench {
   constructor(readonly page: Page) {
     page.setDefaultTimeout(patience);
+    // A window that still has something to write asks whether it may be left, and stays where nobody answers.
+    page.on('dialog', (dialog) => void (dialog.type() === 'beforeunload' ? dialog.accept() : dialog.dismiss()).catch(() => undefined));
   }
 
   /** Opens the window on a folder, or loads it anew. */
