@@ -24,7 +24,7 @@
 // exponential; docs/benchmarks.md says where which is faster. One kernel for all five products must bring dS through
 // shared memory, have its warpgroups meet every step, and add dQ atomically to f32 sums that are cleared
 // before and converted after. Measured on an H200 (16,384 tokens, 32/8 heads of size 128, trees 1024+512+512)
-// that took 1.87 ms, two kernels of the same make 1.70 ms (1.33 to 1.45 ms as they are now, and three kernels 1.19 to 1.22).
+// that took 1.87 ms, two kernels of the same make 1.70 ms (1.33 to 1.45 ms as they are now, and three kernels 1.15 to 1.18).
 //
 // Where far more queries see one key tile than see others (the first one of a bin whose sequences all begin alike), it is
 // worked at in parts, by several thread blocks, whose f32 sums the last one adds up in the order of the parts
