@@ -35,14 +35,18 @@ ModelsUsed::ModelsUsed(const RunInputs& inputs, WeightsHash& hash) : own_(inputs
     if (!options.adapter.empty())
         used_.push_back({"adapter/adapter_config.json", "The config of the adapter",
                          options.adapter / "adapter_config.json"});
-    for (const Used& one : used_)
-        if (one.weights != nullptr) one.weights->begin();
+    for (const Used& one : used_) {
+        if (one.weights != nullptr)
+            one.weights->begin();
+        else
+            hashes_[one.name] = sha256_of_file(one.file);
+    }
 }
 
 const ModelHashes& ModelsUsed::hashes() {
-    if (hashes_.empty())
+    if (hashes_.size() < used_.size())
         for (const Used& one : used_)
-            hashes_[one.name] = one.weights != nullptr ? one.weights->get() : sha256_of_file(one.file);
+            if (one.weights != nullptr) hashes_[one.name] = one.weights->get();
     return hashes_;
 }
 

@@ -17,7 +17,8 @@ using ModelHashes = std::map<std::string, std::string>;
 /// of a reference that is computed in every step and does not move. All of it has to be the same when the run goes on.
 class ModelsUsed {
   public:
-    /// `hash`: of the weights in `RunInputs::reference_folder`. Weights are begun to be hashed, beside other work.
+    /// `hash`: of the weights in `RunInputs::reference_folder`. Configs are hashed as they are now, when the run reads them; weights are
+    /// begun to be, beside other work. Throws Error(bad_input) for a config that cannot be read.
     ModelsUsed(const RunInputs& inputs, WeightsHash& hash);
 
     /// Waits for what is not worked out yet. Throws Error(bad_input) for files that cannot be read.

@@ -9,7 +9,12 @@
 #include <string>
 #include <thread>
 
+#include "core/error.h"
+#include "core/sha256.h"
 #include "io/safetensors.h"
+#include "pretrained/weights_hash.h"
+#include "run/inputs.h"
+#include "run/models_used.h"
 #include "support/files.h"
 #include "support/plan_columns.h"
 #include "support/random_model.h"
@@ -462,6 +467,19 @@ TEST_CASE("train: resume is refused when a model that it reads anew has changed,
         write_file(state, of_older.dump());
         CHECK(shop.train(run, true).exit_code == 0);
     }
+}
+
+TEST_CASE(
+    "train: a model's config is noted as it was when the run read it, not as it is when a checkpoint is written") {
+    const Workshop shop;
+    const RunInputs inputs(shop.make_run("run", run_json(shop.model), 16));
+    const std::filesystem::path config = shop.model / "config.json";
+    const std::string before = sha256_of_file(config);
+    WeightsHash hash(inputs.reference_folder());
+    ModelsUsed models(inputs, hash);
+    write_file(config, read_file(config) + "\n");
+    CHECK(models.hashes().at("model/config.json") == before);
+    CHECK_THROWS_AS(models.check({{"model/config.json", sha256_of_file(config)}}), Error);
 }
 
 TEST_CASE("train: bad input gives one clear error and a failed event") {
