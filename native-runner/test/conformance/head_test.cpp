@@ -1,6 +1,7 @@
 #include <cmath>
 #include <random>
 
+#include "conformance/head_targets.h"
 #include "conformance/test_device.h"
 #include "reference/backward_reference.h"
 
@@ -9,23 +10,14 @@ using namespace wishbone::conformance;
 
 namespace {
 
-struct Targets {
-    std::vector<std::int32_t> row, token;
-};
-
 /// Most rows have one target; the first has many, some of the same token.
 Targets random_targets(std::mt19937& random, std::int64_t rows, std::int64_t vocabulary) {
     Targets targets;
-    const auto any = [&](std::int64_t count) {
-        return std::uniform_int_distribution<std::int32_t>(0, static_cast<std::int32_t>(count) - 1)(random);
-    };
-    for (std::int32_t i = 0; i < rows; ++i) {
-        targets.row.push_back(i);
-        targets.token.push_back(i == 0 ? static_cast<std::int32_t>(vocabulary) - 1 : any(vocabulary));
-    }
+    for (std::int32_t i = 0; i < rows; ++i)
+        targets.add(i, i == 0 ? static_cast<std::int32_t>(vocabulary) - 1 : any_below(random, vocabulary));
     for (int i = 0; i < 20; ++i) {
-        targets.row.push_back(i % 2 == 0 ? 0 : any(rows));
-        targets.token.push_back(i % 4 == 0 ? targets.token[0] : any(vocabulary));
+        const std::int32_t row = i % 2 == 0 ? 0 : any_below(random, rows);
+        targets.add(row, i % 4 == 0 ? targets.token[0] : any_below(random, vocabulary));
     }
     return targets;
 }
@@ -97,8 +89,8 @@ BACKEND_TEST("head over more rows than one chunk of logits holds") {
            head = numbers.random(random, vocabulary * width, cpu ? 1.0 : 0.5);
     Targets targets;
     for (std::int32_t i = 0; i < rows; ++i) {
-        targets.row.push_back(static_cast<std::int32_t>(rows) - 1 - i);
-        targets.token.push_back(static_cast<std::int32_t>((i * std::int64_t{7919 * 613}) % vocabulary));
+        targets.add(static_cast<std::int32_t>(rows) - 1 - i,
+                    static_cast<std::int32_t>((i * std::int64_t{7919 * 613}) % vocabulary));
     }
     const Values weight = reference::random_values(random, targets.row.size());
     struct Result {

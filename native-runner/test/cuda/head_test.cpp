@@ -6,6 +6,7 @@
 
 #include "backend/cuda/head/sm90/product.h"
 #include "backend/cuda/runtime/device.h"
+#include "conformance/head_targets.h"
 #include "cuda/guarded_device.h"
 
 using namespace wishbone;
@@ -20,29 +21,18 @@ using bf16 = __nv_bfloat16;
 
 std::int64_t padded(std::int64_t vocabulary) { return (vocabulary + 7) / 8 * 8; }
 
-struct Targets {
-    std::vector<std::int32_t> row, token;
-};
-
 /// In no order. Some rows have none, the first has many, some of the same token; one token has many rows.
 Targets random_targets(std::mt19937& random, std::int64_t rows, std::int64_t vocabulary) {
     Targets targets;
-    const auto any = [&](std::int64_t count) {
-        return std::uniform_int_distribution<std::int32_t>(0, static_cast<std::int32_t>(count) - 1)(random);
-    };
-    const auto add = [&](std::int32_t row, std::int32_t token) {
-        targets.row.push_back(row);
-        targets.token.push_back(token);
-    };
     for (int i = 0; i < 20; ++i) {
-        const std::int32_t token = any(vocabulary);
-        add(0, token);
-        if (i % 2 == 0) add(0, token);
-        add(any(rows), static_cast<std::int32_t>(vocabulary) - 1 - i % 3);
+        const std::int32_t token = any_below(random, vocabulary);
+        targets.add(0, token);
+        if (i % 2 == 0) targets.add(0, token);
+        targets.add(any_below(random, rows), static_cast<std::int32_t>(vocabulary) - 1 - i % 3);
     }
-    const std::int32_t common = any(vocabulary);
+    const std::int32_t common = any_below(random, vocabulary);
     for (std::int32_t row = static_cast<std::int32_t>(rows) - 1; row >= 0; --row)
-        if (row % 7 != 3) add(row, row % 3 == 0 ? common : any(vocabulary));
+        if (row % 7 != 3) targets.add(row, row % 3 == 0 ? common : any_below(random, vocabulary));
     return targets;
 }
 
