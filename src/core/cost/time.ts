@@ -42,6 +42,8 @@ export interface TimeOptions {
 
 const ALL_IN_F32: TimedTraining = { momentBytes: 4 };
 
+const hasAdapters = ({ adapterParameters }: TimedTraining): boolean => adapterParameters !== undefined;
+
 /**
  * Predicted time of one bin in a step, without what a step does once ({@link stepSeconds}).
  *
@@ -56,15 +58,14 @@ const ALL_IN_F32: TimedTraining = { momentBytes: 4 };
  */
 export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
   const { device = h200, passes = DPO_STEP, training = ALL_IN_F32 } = options;
-  const hasAdapters = training.adapterParameters !== undefined;
   const { attention, ...linear } = flopsByPart(shape, { ...work, visiblePairs: work.computedPairs });
   const layers = sumFlops({ ...linear, attention: 0, head: 0 });
   const computing =
-    (passes.forward + (hasAdapters ? 1 : 2) * passes.backward) *
+    (passes.forward + (hasAdapters(training) ? 1 : 2) * passes.backward) *
     (layers / (device.fp8?.matmul ?? device.matmul) + linear.head / device.matmul);
-  const streaming = (weights(shape) * weightBytes(device, passes, hasAdapters)) / device.bandwidth;
+  const streaming = (weights(shape) * weightBytes(device, passes, training)) / device.bandwidth;
   const speed = attentionSpeed(device, shape.headDim);
-  const bytes = work.tokens * shape.layers * tokenElements(shape, passes, device, hasAdapters) * device.elementBytes;
+  const bytes = work.tokens * shape.layers * tokenElements(shape, passes, device, training) * device.elementBytes;
   return {
     matmul: Math.max(computing, streaming),
     attention: (attention * passes.forward) / speed.forward + (2.5 * attention * passes.backward) / speed.backward,
@@ -102,10 +103,9 @@ export function additiveSeconds(shape: LlamaShape, options: TimeOptions = {}): A
     );
     return matmul + attention + memory;
   };
-  const { device = h200, passes = DPO_STEP, training } = options;
-  const hasAdapters = training?.adapterParameters !== undefined;
+  const { device = h200, passes = DPO_STEP, training = ALL_IN_F32 } = options;
   const perVisiblePair = of({ computedPairs: 1 });
-  const moving = (shape.layers * tokenElements(shape, passes, device, hasAdapters) * device.elementBytes) / device.bandwidth;
+  const moving = (shape.layers * tokenElements(shape, passes, device, training) * device.elementBytes) / device.bandwidth;
   return {
     perToken: of({ tokens: 1 }) + moving + device.tile * perVisiblePair,
     perReadRow: of({ readRows: 1 }),
@@ -120,13 +120,13 @@ function weights(shape: LlamaShape): number {
 }
 
 /** Bytes a bin moves for each weight: read in each pass, and its f32 gradient, if it has one, read and written. */
-function weightBytes(device: DeviceSpeed, passes: Passes, hasAdapters: boolean): number {
-  return device.elementBytes * (passes.forward + passes.backward) + (hasAdapters ? 0 : 8 * passes.backward);
+function weightBytes(device: DeviceSpeed, passes: Passes, training: TimedTraining): number {
+  return device.elementBytes * (passes.forward + passes.backward) + (hasAdapters(training) ? 0 : 8 * passes.backward);
 }
 
-function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8, fusesFrom }: DeviceSpeed, hasAdapters: boolean): number {
+function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8, fusesFrom }: DeviceSpeed, training: TimedTraining): number {
   const { hiddenSize: d, intermediateSize: f } = shape;
-  if (d >= fusesFrom && !hasAdapters) return (4 * forward + 10 * backward) * d;
+  if (d >= fusesFrom && !hasAdapters(training)) return (4 * forward + 10 * backward) * d;
   const heads = 2 * (shape.queryHeads + shape.kvHeads) * shape.headDim;
   const quantising = fp8 === undefined ? 0 : (forward * fp8.forward + backward * fp8.backward) * d;
   return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads) + quantising;
