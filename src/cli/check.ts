@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { addCounts, bySeverity, countsText, type DatasetCheck, type PlacedProblem } from '../core/checks/index.js';
-import { findSources, parseColumns } from '../core/dataset/index.js';
+import { findSources, parseColumns, readOptionsOf } from '../core/dataset/index.js';
 import { ExitCode } from '../core/errors.js';
 import { runTask } from '../core/tasks/index.js';
 import { Exit } from './exit.js';
@@ -45,7 +45,7 @@ async function checkCommand(files: readonly string[], options: Options): Promise
     const checks: DatasetCheck[] = [];
     for (const source of sources) {
       const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
-      const form = plan.format === 'auto' ? source.form : plan.format;
+      const { form } = readOptionsOf(source, plan);
       const task = { source: { ...source, form }, options: { model, maxLength: plan.max_length, evalFiles } };
       checks.push(await runTask('check', task, { signal, onProgress }));
     }

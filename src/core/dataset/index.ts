@@ -2,7 +2,7 @@ export { Dataset, type ReadOptions, type RowOutcome } from './read.js';
 export { parseColumns, type ColumnMap } from './columns.js';
 export { lineOfRow } from './rows.js';
 export { savedName } from './saved-folder.js';
-export { findSources, type DatasetSource } from './sources.js';
+export { findSources, readOptionsOf, type DatasetSource } from './sources.js';
 export { PAIRINGS, type PairCounts, type PairingOptions } from './pairing.js';
 export { datasetForms, formDescriptions, type DatasetForm } from './forms/index.js';
 export {

@@ -4,6 +4,8 @@ import { ExitCode, WishboneError } from '../errors.js';
 import type { ColumnMap } from './columns.js';
 import { isDatasetInfo, readDatasetInfo, type DatasetInfo } from './dataset-info.js';
 import { isPlainKind } from './file-kinds.js';
+import type { DatasetForm } from './forms/index.js';
+import type { ReadOptions } from './read.js';
 import { isSavedDict, savedFiles, savedName, shownColumns } from './saved-folder.js';
 
 /** One file of a dataset. */
@@ -16,6 +18,21 @@ export interface DatasetSource extends Partial<Omit<DatasetInfo, 'files'>> {
   readonly name: string;
   /** Columns that its folder shows; undefined: all. Whoever reads the file finds that by itself; what is kept of it depends on them. */
   readonly shown?: readonly string[] | undefined;
+}
+
+/** Of a plan's options, what decides how files are read. */
+interface ReadForPlan extends Pick<ReadOptions, 'pairing'> {
+  readonly format: DatasetForm | 'auto';
+  readonly min_margin: ReadOptions['minMargin'];
+}
+
+/** How a file of a dataset is read for a plan. `format`: of all rows, where it is not `auto`. */
+export function readOptionsOf(
+  { form, columns, tags, media }: Pick<DatasetSource, 'form' | 'columns' | 'tags' | 'media'>,
+  { format, pairing, min_margin: minMargin }: ReadForPlan,
+): ReadOptions {
+  const isFormGiven = format !== 'auto';
+  return { form: isFormGiven ? format : form, pairing, minMargin, columns, tags, media, isFormGiven, isListed: form !== undefined };
 }
 
 /** Milliseconds. Wildcards below a few folders take a fraction of a second; those below the root walk the whole disk. */

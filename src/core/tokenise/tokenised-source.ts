@@ -6,7 +6,7 @@ import {
   type DatasetSource,
   type LeftOutRows,
   type PairCounts,
-  type ReadOptions,
+  readOptionsOf,
 } from '../dataset/index.js';
 import { hashDatasetFile } from '../dataset/hash-file.js';
 import type { DiskCache } from '../files/disk-cache.js';
@@ -82,10 +82,7 @@ export async function tokeniseSource(
   const key = tokensKey(source, sha256, context);
   const found = await fromCache(cache, key);
   if (found) return { source, ...found };
-  const { format, pairing, min_margin: minMargin } = plan;
-  const reading = { isFormGiven: format !== 'auto', isListed: source.form !== undefined, media: source.media };
-  const form = format === 'auto' ? source.form : format;
-  const options: ReadOptions = { form, pairing, minMargin, columns: source.columns, tags: source.tags, ...reading };
+  const options = readOptionsOf(source, plan);
   const dataset = await Dataset.open(source.path, options);
   const task = {
     folder: model.folder,

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Dataset, findSources, type MessagePair, type PairText, parseColumns, type ReadOptions } from '../../dataset/index.js';
+import { Dataset, findSources, type MessagePair, type PairText, parseColumns, readOptionsOf } from '../../dataset/index.js';
 import { WishboneError } from '../../errors.js';
 import { placeOf } from '../../pairs/place.js';
 import { readPlanPairs } from '../../plan/index.js';
@@ -46,19 +46,12 @@ export async function evaluationPrompts(folder: string): Promise<EvaluationPromp
 
 async function* pairsOfRows(dataset: DatasetReference, { plan }: RunConfig, rows: ReadonlySet<number>): AsyncGenerator<Found> {
   const wanted = rowsByFile(dataset, rows);
-  const { format, pairing, min_margin: minMargin } = plan;
   for (const source of await findSources(dataset.names ?? dataset.path, parseColumns(plan.columns))) {
     const own = wanted.get(source.path);
     if (own === undefined) continue;
     const last = Math.max(...own.keys());
     // As it was read for the plan.
-    const options: ReadOptions = {
-      form: format === 'auto' ? source.form : format,
-      ...{ pairing, minMargin, columns: source.columns, tags: source.tags, media: source.media },
-      isFormGiven: format !== 'auto',
-      isListed: source.form !== undefined,
-    };
-    const file = await Dataset.open(source.path, options);
+    const file = await Dataset.open(source.path, readOptionsOf(source, plan));
     for await (const outcome of file.outcomes()) {
       if (outcome.row > last) break;
       if ('error' in outcome) {
