@@ -131,9 +131,9 @@ class Llama(nn.Module):
 
 @dataclass
 class PackedBin:
-    """A bin of `CAPACITY` tokens on the device; what the pairs leave is padding that sees itself alone."""
+    """A bin on the device, filled up to its capacity; the filling sees itself alone."""
 
-    tokens: Tensor
+    tokens: Tensor  # [capacity]
     position: Tensor
     visible_until: Tensor
     row: Tensor  # targets, filled up to a multiple of 128: the last `sequence` takes the filling
@@ -142,10 +142,10 @@ class PackedBin:
     pairs: int
 
 
-def lay_out(pairs: list[Pair], shared: bool, vocab: int, generator: torch.Generator) -> PackedBin:
-    tokens = torch.randint(0, vocab, (CAPACITY,), generator=generator)
-    position = torch.zeros(CAPACITY, dtype=torch.long)
-    until = torch.arange(1, CAPACITY + 1)
+def lay_out(pairs: list[Pair], shared: bool, vocab: int, capacity: int, generator: torch.Generator) -> PackedBin:
+    tokens = torch.randint(0, vocab, (capacity,), generator=generator)
+    position = torch.zeros(capacity, dtype=torch.long)
+    until = torch.arange(1, capacity + 1)
     rows: list[int] = []
     scored: list[int] = []
     sequence: list[int] = []
@@ -198,16 +198,17 @@ def random_models(make: Callable[[], nn.Module]) -> tuple[nn.Module, nn.Module]:
 
 
 class FlexPeer:
-    def __init__(self, shape: Shape, recompute: bool, precision: str):
+    def __init__(self, shape: Shape, recompute: bool, precision: str, capacity: int = CAPACITY):
         self.shape = shape
+        self.capacity = capacity
         self.policy, self.reference = random_models(lambda: Llama(shape, recompute, precision))
         # The mask rule reads this tensor, so that every bin of either mode runs the same compiled code.
-        self.visible_until = visible_until = torch.zeros(CAPACITY, dtype=torch.long, device=DEVICE)
+        self.visible_until = visible_until = torch.zeros(capacity, dtype=torch.long, device=DEVICE)
         self.mask_rule = lambda b, h, q, k: (q >= k) & (q < visible_until[k])
 
     def prepare(self, bins: list[list[Pair]], shared: bool) -> list[PackedBin]:
         generator = torch.Generator().manual_seed(1)
-        return [lay_out(pairs, shared, self.shape.vocab, generator) for pairs in bins]
+        return [lay_out(pairs, shared, self.shape.vocab, self.capacity, generator) for pairs in bins]
 
     def mask(self, visible_until: Tensor) -> BlockMask:
         """The tiles that attention visits. What `create_block_mask` finds by evaluating the rule for every pair follows
@@ -215,7 +216,7 @@ class FlexPeer:
         ends before the first query, and all of it when every key reaches the last."""
         self.visible_until.copy_(visible_until)
         reach = visible_until.view(-1, BLOCK)
-        first = torch.arange(0, CAPACITY, BLOCK, device=DEVICE)[:, None]
+        first = torch.arange(0, self.capacity, BLOCK, device=DEVICE)[:, None]
         behind = first > first.T
         full = behind & (reach.amin(1) >= first + BLOCK)
         partial = (behind & (reach.amax(1) > first) & ~full) | (first == first.T)
@@ -312,8 +313,9 @@ def measure(
     warm_up: int,
     steps: int,
     optimizer: torch.optim.Optimizer | None,
+    capacity: int,
 ) -> dict:
-    bins = bins_of(name, shared, warm_up + steps)
+    bins = bins_of(name, shared, warm_up + steps, capacity)
     prepared = peer.prepare(bins, shared)
     torch.cuda.reset_peak_memory_stats()
     starts = [torch.cuda.Event(enable_timing=True) for _ in range(len(bins) + 1)]
@@ -374,11 +376,14 @@ def main() -> None:
     parser.add_argument("--modes", default="shared,naive")
     parser.add_argument("--precision", choices=PRECISIONS, default="bf16", help="of the blocks' linear layers")
     parser.add_argument("--recompute", choices=("none", "block"), help="of activations; default: block for the 8B")
+    parser.add_argument("--capacity", type=int, default=CAPACITY, help=f"tokens of a bin, whole blocks of {BLOCK}")
     parser.add_argument("--bins", type=int, default=10, help="timed steps")
     parser.add_argument("--warm-up", type=int, default=4, help="steps before them")
     parser.add_argument("--seconds", type=float, default=math.inf, help="start nothing new after this long")
     options = parser.parse_args()
 
+    if options.capacity <= 0 or options.capacity % BLOCK:
+        parser.error(f"a capacity is a multiple of {BLOCK}")
     if options.precision != "bf16" and "hf-padded" in options.modes.split(","):
         parser.error("hf-padded is measured in bf16 alone")
 
@@ -399,7 +404,11 @@ def main() -> None:
         if not modes:
             continue
         recompute = (options.recompute or shape.recompute) == "block"
-        peer = FlexPeer(shape, recompute, options.precision) if kind == "flex" else PaddedPeer(shape, recompute)
+        peer = (
+            FlexPeer(shape, recompute, options.precision, options.capacity)
+            if kind == "flex"
+            else PaddedPeer(shape, recompute)
+        )
         optimizer = torch.optim.AdamW(peer.policy.parameters(), lr=LEARNING_RATE, fused=True) if shape.trains else None
         for name in options.sets.split(","):
             for mode in modes:
@@ -408,7 +417,7 @@ def main() -> None:
                     print(json.dumps(line | {"skipped": "out of time"}), flush=True)
                     continue
                 try:
-                    line |= measure(peer, name, mode == "shared", options.warm_up, options.bins, optimizer)
+                    line |= measure(peer, name, mode == "shared", options.warm_up, options.bins, optimizer, options.capacity)
                     line |= {"speed_of_light": line["tflops"] / ceiling, "at_seconds": time.perf_counter() - started}
                 except torch.OutOfMemoryError as error:
                     line |= {"error": str(error).splitlines()[0]}

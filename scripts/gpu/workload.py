@@ -78,9 +78,9 @@ def pack(pairs: list[Pair], shared: bool, capacity: int = CAPACITY) -> list[list
     return bins
 
 
-def bins_of(name: str, shared: bool, count: int) -> list[list[Pair]]:
+def bins_of(name: str, shared: bool, count: int, capacity: int = CAPACITY) -> list[list[Pair]]:
     """`count` bins of a set, from the beginning again when it has fewer."""
-    bins = pack(read_lengths(name), shared)
+    bins = pack(read_lengths(name), shared, capacity)
     return [bins[i % len(bins)] for i in range(count)]
 
 

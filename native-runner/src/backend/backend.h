@@ -246,10 +246,14 @@ class Backend {
     /// Prefix-masked attention. qkv [T, Hq + 2·Hkv, D] after RoPE; out [T, Hq·D]; lse f32 [Hq, T].
     virtual void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
                            AttentionShape shape) = 0;
+    /// The linear layer behind attention, backwards: d_attention [T, Hq·D] = d_out [T, N] · w [N, Hq·D]. Where the backend has it at
+    /// hand then, also `delta` f32 [T, Hq], of each head Σ d_attention · attention, for `attention_backward`: returns whether.
+    virtual bool attention_out_backward_input(Tensor d_attention, Tensor delta, Tensor d_out, Tensor w,
+                                              Tensor attention);
     /// With a rotation d_qkv is the gradient of what was rotated to `qkv`: its transpose is applied to the gradients of queries and
-    /// keys, before or after these are rounded.
-    virtual void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                                    const AttentionMask& mask, AttentionShape shape,
+    /// keys, before or after these are rounded. `delta`: empty, or as above.
+    virtual void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor delta,
+                                    Tensor qkv, const AttentionMask& mask, AttentionShape shape,
                                     const Rotation& rotation) = 0;
 
     /// gate_up [N, 2F] holds gate then up; out [N, F] = activation(gate) · up (arXiv 2002.05202).

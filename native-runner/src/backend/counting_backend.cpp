@@ -97,7 +97,7 @@ void CountingBackend::fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix, Fp8Matrix, T
 
 void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(d_bias.size(), 4) * 256); }
 
-void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor,
+void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, Tensor,
                                          const AttentionMask& mask, AttentionShape shape, const Rotation&) {
     // Two statistics a row, with a window what it sees first; and gradients of scores. Which bins have too many to keep is known by
     // their tiles only, so such a bin is counted with as many as one that just keeps them.

@@ -72,7 +72,7 @@ class CountingBackend final : public Backend {
     void bias_backward(Tensor d_bias, Tensor d_out) override;
     void rope(Tensor, const Rotation&, AttentionShape, bool) override {}
     void attention(Tensor, Tensor, Tensor, const AttentionMask&, AttentionShape) override {}
-    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
+    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor delta, Tensor qkv,
                             const AttentionMask& mask, AttentionShape shape,
                             const Rotation& rotation) override;
     void glu(Tensor, Tensor, Activation) override {}

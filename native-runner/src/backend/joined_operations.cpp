@@ -23,6 +23,12 @@ void Backend::gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d
     glu_backward(d_gate_up, out, d_product, gate_up, activation);
 }
 
+bool Backend::attention_out_backward_input(Tensor d_attention, Tensor /*delta*/, Tensor d_out, Tensor w,
+                                           Tensor /*attention*/) {
+    linear_backward_input(d_attention, d_out, w);
+    return false;
+}
+
 void Backend::rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation, AttentionShape shape) {
     require(qkv.rank == 3, "rotated_linear");
     linear(Tensor(qkv.data, qkv.dtype, {qkv.shape[0], qkv.shape[1] * qkv.shape[2]}), x, w);

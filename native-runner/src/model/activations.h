@@ -63,6 +63,7 @@ struct Workspace {
     Slot d_branch;          ///< gradient of what a sublayer gives to the norm behind it, [N, H]
     Slot qkv;               ///< [T, Hq + 2·Hkv, D], normed and rotated
     Slot d_attention, d_attention_rows, d_qkv;
+    Slot delta;  ///< f32 [T, Hq], Σ of d_attention and attention
     /// In FP8 (model/transformer/products.cpp): values and scales of a layer's weight, of what it reads by rows, and of the gradient
     /// of what it gives by rows and of both by columns.
     struct Fp8Slot {

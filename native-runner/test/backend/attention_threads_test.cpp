@@ -36,8 +36,8 @@ void check(const std::vector<std::int32_t>& until, const std::vector<std::int32_
                  lse = device.poisoned({shape.query_heads, tokens}),
                  d_in = device.poisoned({tokens, heads, shape.head_dim});
     device.backend.attention(out, lse, in, *mask, shape);
-    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, in, *mask, shape,
-                                      {});
+    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, {}, in, *mask,
+                                      shape, {});
     const Values expected = reference::attention(qkv, until, shape, position);
     CHECK(reference::relative_difference(device.get(out), expected) < 2e-6);
     CHECK(reference::relative_difference(device.get(lse),

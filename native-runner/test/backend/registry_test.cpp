@@ -73,8 +73,8 @@ TEST_CASE(
             position(static_cast<std::size_t>(tokens));
         const auto mask = counter.prepare_mask(until, position, shape);
         const std::size_t before = counter.memory_in_use();
-        counter.attention_backward({}, {}, {}, Tensor(nullptr, DType::f32, {32, tokens}), {}, *mask, shape,
-                                   {});
+        counter.attention_backward({}, {}, {}, Tensor(nullptr, DType::f32, {32, tokens}), {}, {}, *mask,
+                                   shape, {});
         return counter.memory_in_use() - before;
     };
     constexpr std::size_t mib = std::size_t{1} << 20;

@@ -43,8 +43,8 @@ Result run(const Target& target, const Values& qkv, const Values& d_out, const M
                  lse = device.poisoned_f32({shape.query_heads, tokens}),
                  d_in = device.poisoned({tokens, heads_of(shape), shape.head_dim});
     device.backend.attention(out, lse, in, *mask, shape);
-    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, in, *mask, shape,
-                                      {});
+    device.backend.attention_backward(d_in, device.put(d_out, {tokens, out_size}), out, lse, {}, in, *mask,
+                                      shape, {});
     return {device.get(out), device.get(lse), device.get(d_in)};
 }
 
@@ -222,7 +222,7 @@ BACKEND_TEST("the gradient of attention before RoPE, of whole heads and of parts
         device.backend.attention(out, lse, in, *mask, shape);
         const auto gradient = [&](const Rotation& rotation) {
             const Tensor d_in = device.poisoned({tokens, heads, shape.head_dim});
-            device.backend.attention_backward(d_in, t_d_out, out, lse, in, *mask, shape, rotation);
+            device.backend.attention_backward(d_in, t_d_out, out, lse, {}, in, *mask, shape, rotation);
             return device.get(d_in);
         };
         const Values unturned = gradient({}), behind = reference::attention_backward(

@@ -64,6 +64,36 @@ BACKEND_TEST("linear and its gradients") {
     }
 }
 
+BACKEND_TEST("the linear layer behind attention, backwards") {
+    std::mt19937 random(28);
+    struct Size {
+        std::int64_t rows, heads, head_dim, outputs;
+    };
+    for (const Size& size : {Size{1, 2, 8, 16}, {7, 3, 64, 40}, {129, 2, 96, 72}, {301, 1, 128, 64}}) {
+        const auto [rows, heads, head_dim, outputs] = size;
+        CAPTURE(rows);
+        CAPTURE(heads);
+        TestDevice device(target);
+        const std::int64_t inputs = heads * head_dim;
+        const Values w = device.random(random, outputs * inputs),
+                     attention = device.random(random, rows * inputs),
+                     d_out = device.random(random, rows * outputs);
+        const Tensor tw = device.put(w, {outputs, inputs}), td = device.put(d_out, {rows, outputs}),
+                     t_attention = device.put(attention, {rows, inputs}),
+                     d_attention = device.poisoned({rows, inputs}),
+                     delta = device.poisoned_f32({rows, heads});
+        const bool has_delta =
+            device.backend.attention_out_backward_input(d_attention, delta, td, tw, t_attention);
+        CHECK(device.off(d_attention, reference::linear_backward(d_out, attention, w, inputs).x,
+                         rounded_once(1e-6, 1e-3)) < 1);
+        if (!has_delta) continue;
+        const Values rounded = device.get(d_attention);
+        Values sums(at(rows * heads));
+        for (std::size_t i = 0; i < rounded.size(); ++i) sums[i / at(head_dim)] += rounded[i] * attention[i];
+        CHECK(device.off(delta, sums, {1e-6, 1e-6}) < 1);
+    }
+}
+
 BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
     std::mt19937 random(27);
     struct Size {

@@ -143,13 +143,15 @@ struct Arrays {
           out(allocate<__nv_bfloat16>(capacity * s.query_heads * s.head_dim)),
           d_qkv(allocate<__nv_bfloat16>(capacity * (s.query_heads + 2 * s.kv_heads) * s.head_dim)),
           lse(allocate<float>(capacity * s.query_heads)),
+          delta(allocate<float>(capacity * s.query_heads)),
           angles(allocate<float>(capacity * s.head_dim)) {
         // Angles of nothing: which ones they are takes no time.
+        check(cudaMemset(delta.get(), 0, capacity * s.query_heads * sizeof(float)), "cudaMemset");
         check(cudaMemset(angles.get(), 0, capacity * s.head_dim * sizeof(float)), "cudaMemset");
     }
 
     DeviceArray<__nv_bfloat16> qkv, d_out, out, d_qkv;
-    DeviceArray<float> lse;
+    DeviceArray<float> lse, delta;
     DeviceArray<float> angles;  ///< cosines of half a head at every position, then sines
 };
 
@@ -182,14 +184,14 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         attention_forward(device, stream, arrays.out.get(), arrays.lse.get(), arrays.qkv.get(), *mask,
                           capacity, shape);
     });
-    const auto time_backward = [&](const Rotation& rotation) {
+    const auto time_backward = [&](const Rotation& rotation, const float* delta = nullptr) {
         return time(stream, [&] {
             attention_backward(device, stream, arrays.d_qkv.get(), arrays.d_out.get(), arrays.out.get(),
-                               arrays.lse.get(), arrays.qkv.get(), *mask, capacity, shape, rotation,
+                               arrays.lse.get(), delta, arrays.qkv.get(), *mask, capacity, shape, rotation,
                                workspace.get());
         });
     };
-    const double backward = time_backward({});
+    const double backward = time_backward({}), backward_given = time_backward({}, arrays.delta.get());
     const DeviceArray<std::int32_t> place = allocate<std::int32_t>(capacity);
     check(cudaMemcpy(place.get(), position.data(), position.size() * sizeof(std::int32_t),
                      cudaMemcpyHostToDevice),
@@ -204,12 +206,12 @@ void measure(const Device& device, cudaStream_t stream, const Arrays& arrays, co
         4.0 * static_cast<double>(shape.query_heads * shape.head_dim) * visible_pairs(position, shape.window);
     std::printf(
         "{\"kind\": \"attention\", \"path\": \"%s\", \"heads\": \"%lld/%lld\", "
-        "\"head_dim\": %lld, \"window\": %lld, \"softcap\": %g, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
+        "\"head_dim\": %lld, \"window\": %lld, \"softcap\": %g, \"shape\": \"%s\", \"fwd_ms\": %.4f, \"bwd_ms\": %.4f, \"bwd_given_ms\": %.4f, \"bwd_rope_ms\": %.4f, \"fwd_tflops\": %.1f, "
         "\"bwd_tflops\": %.1f, \"mask_ms\": %.3f, \"mask_busy_ms\": %.3f}\n",
         name_of(path), static_cast<long long>(shape.query_heads), static_cast<long long>(shape.kv_heads),
         static_cast<long long>(shape.head_dim), static_cast<long long>(shape.window),
-        static_cast<double>(shape.softcap), bin.name, forward, backward, backward_rope, flops / forward / 1e9,
-        2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
+        static_cast<double>(shape.softcap), bin.name, forward, backward, backward_given, backward_rope,
+        flops / forward / 1e9, 2.5 * flops / backward / 1e9, prepare_times[4], busy_prepare);
     std::fflush(stdout);
 }
 

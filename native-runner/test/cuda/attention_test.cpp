@@ -124,8 +124,9 @@ struct Result {
     bool inside = false;  ///< nothing was written behind the outputs
 };
 
+/// `delta` [T, Hq]: given to the backward pass, or empty.
 Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, const AttentionShape& shape,
-           AttentionPath path, const Rotation& rotation = {}) {
+           AttentionPath path, const Rotation& rotation = {}, const std::vector<float>& delta = {}) {
     static const cuda::Device device = cuda::use_device(0);
     const auto tokens = static_cast<std::int64_t>(visible_until.size());
     const Stream stream;
@@ -133,7 +134,7 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
     const Poisoned<std::uint16_t> in(to_bits(qkv)), d_result(to_bits(d_out));
     const Poisoned<std::uint16_t> out(tokens * shape.query_heads * shape.head_dim),
         d_in(tokens * heads_of(shape) * shape.head_dim);
-    const Poisoned<float> lse(shape.query_heads * tokens);
+    const Poisoned<float> lse(shape.query_heads * tokens), given(delta);
     const auto bf16 = [](const Poisoned<std::uint16_t>& array) {
         return reinterpret_cast<__nv_bfloat16*>(array.get());
     };
@@ -148,8 +149,9 @@ Result run(const Values& qkv, const Values& d_out, const Mask& visible_until, co
         const Poisoned<std::byte> workspace(
             static_cast<std::int64_t>(cuda::attention_backward_workspace(*mask, tokens, shape)));
         cuda::attention_forward(device, stream, bf16(out), lse.get(), bf16(in), *mask, tokens, shape);
-        cuda::attention_backward(device, stream, bf16(d_in), bf16(d_result), bf16(out), lse.get(), bf16(in),
-                                 *mask, tokens, shape, rotation, workspace.get());
+        cuda::attention_backward(device, stream, bf16(d_in), bf16(d_result), bf16(out), lse.get(),
+                                 delta.empty() ? nullptr : given.get(), bf16(in), *mask, tokens, shape,
+                                 rotation, workspace.get());
         check(cudaStreamSynchronize(stream), "attention");
         CHECK(workspace.behind_is_untouched());
     }
@@ -167,6 +169,15 @@ double error(const Values& values, const Values& expected) {
         off += difference * difference;
     }
     return std::sqrt(off) / std::max(std::sqrt(size), 0.05 * std::sqrt(static_cast<double>(values.size())));
+}
+
+/// Σ dO·O of each token's query heads.
+std::vector<float> deltas(const Values& d_out, const Bits& out, std::int64_t head_dim) {
+    std::vector<float> sums(out.size() / static_cast<std::size_t>(head_dim));
+    for (std::size_t i = 0; i < out.size(); ++i)
+        sums[i / static_cast<std::size_t>(head_dim)] +=
+            static_cast<float>(d_out[i]) * bfloat16_to_float(out[i]);
+    return sums;
 }
 
 void check_attention(const Mask& visible_until, const AttentionShape& shape, double spread = 1.0) {
@@ -198,14 +209,20 @@ void check_attention(const Mask& visible_until, const AttentionShape& shape, dou
             out_of_gradient = result.out;
             gradient = attention_backward(qkv, d_out, from_bits(result.out), visible_until, shape, position);
         }
-        const Values d_qkv = from_bits(result.d_qkv);
         const auto part = [&](const Values& all, std::int64_t first, std::int64_t count) {
             return heads(all, heads_of(shape), first, count, shape.head_dim);
         };
         const std::int64_t q = shape.query_heads, kv = shape.kv_heads;
-        CHECK(error(part(d_qkv, 0, q), part(gradient, 0, q)) < 6e-3);
-        CHECK(error(part(d_qkv, q, kv), part(gradient, q, kv)) < 6e-3);
-        CHECK(error(part(d_qkv, q + kv, kv), part(gradient, q + kv, kv)) < 6e-3);
+        const auto check_gradient = [&](const Values& d_qkv) {
+            CHECK(error(part(d_qkv, 0, q), part(gradient, 0, q)) < 6e-3);
+            CHECK(error(part(d_qkv, q, kv), part(gradient, q, kv)) < 6e-3);
+            CHECK(error(part(d_qkv, q + kv, kv), part(gradient, q + kv, kv)) < 6e-3);
+        };
+        check_gradient(from_bits(result.d_qkv));
+        const Result given =
+            run(qkv, d_out, visible_until, shape, path, {}, deltas(d_out, result.out, shape.head_dim));
+        CHECK(given.inside);
+        check_gradient(from_bits(given.d_qkv));
         const Result again = run(qkv, d_out, visible_until, shape, path);
         CHECK(again.inside);
         CHECK(again.out == result.out);

@@ -2,7 +2,7 @@
 //   train_benchmark --model llama-1b --sets hh,dpo_en --sharing pair,none --bins 10 --phases
 //
 // A model with random weights trains on pairs of real lengths with random tokens. A step is one bin of 16,384
-// tokens: reference forward, policy forward and backward, and where there is an optimizer gradient norm and AdamW. Bins hold whole pairs in the
+// tokens, or of `--capacity`: reference forward, policy forward and backward, and where there is an optimizer gradient norm and AdamW. Bins hold whole pairs in the
 // file's order, so that they are those of scripts/gpu/workload.py. Prints JSON lines: device and ceiling,
 // then for each set and sharing the speed, and with --phases the time by phase, measured in steps of their
 // own.
@@ -40,7 +40,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-constexpr int capacity = 16384;
 constexpr double learning_rate = 1e-6;
 
 struct Model {
@@ -210,7 +209,7 @@ double sum(const std::map<std::string, double>& values) {
 }
 
 /// The set as a plan with a step for each full bin.
-Plan read_plan(const std::string& lengths_file, const std::string& set, bool shared,
+Plan read_plan(const std::string& lengths_file, const std::string& set, bool shared, int capacity,
                const ModelConfig& config) {
     const Json lengths = parse_json(read_text(lengths_file), lengths_file);
     if (!lengths.contains(set))
@@ -355,7 +354,7 @@ struct Options {
                 recompute;
     std::vector<std::string> sets{"hh"}, sharing{"pair"};
     std::string moments = "f32", precision = "bf16";
-    int bins = 10, warm_up = 4, lora_rank = 0;
+    int bins = 10, warm_up = 4, capacity = 16384, lora_rank = 0;
     bool no_optimizer = false, offload = false, phases = false;
     BackendChoice backend{.name = "cuda", .threads = 0, .cuda = {}};
 };
@@ -369,6 +368,7 @@ Options parse(int count, char** arguments) {
     app.add_option("--sharing", options.sharing)->delimiter(',')->check(CLI::IsMember({"pair", "none"}));
     app.add_option("--bins", options.bins, "timed steps")->check(CLI::PositiveNumber);
     app.add_option("--warm-up", options.warm_up, "steps before them")->check(CLI::NonNegativeNumber);
+    app.add_option("--capacity", options.capacity, "tokens of a bin at most")->check(CLI::PositiveNumber);
     app.add_flag("--no-optimizer", options.no_optimizer,
                  "without AdamW and its state (the default of llama-8b)");
     app.add_flag("--offload", options.offload, "with AdamW, whose state is in the host's memory");
@@ -394,7 +394,7 @@ Options parse(int count, char** arguments) {
 void measure(const Options& options, PhaseBackend& backend, Stepper& stepper, const ModelConfig& config,
              RecomputePlan recompute, const Ceilings& ceilings, const std::string& set,
              const std::string& sharing, const Json& common) {
-    const Plan plan = read_plan(options.lengths, set, sharing == "pair", config);
+    const Plan plan = read_plan(options.lengths, set, sharing == "pair", options.capacity, config);
     const std::int64_t full = plan.steps() - 1;  // the last bin is what was left
     if (full < 1) throw bad_input("The set fills no bin", set, "Take one with more pairs.");
     // Every timed bin is met once before: a size that is new has its matrix products' algorithms searched, which a
@@ -501,7 +501,7 @@ RecomputePlan least_for_all(const Options& options, const ModelConfig& config, M
     RecomputePlan most;
     for (const std::string& set : options.sets)
         for (const std::string& sharing : options.sharing) {
-            const Plan plan = read_plan(options.lengths, set, sharing == "pair", config);
+            const Plan plan = read_plan(options.lengths, set, sharing == "pair", options.capacity, config);
             const RecomputePlan least = least_recompute(plan, config, settings, available);
             if (least.level(config.layers) > most.level(config.layers)) most = least;
         }

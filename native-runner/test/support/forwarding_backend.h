@@ -159,11 +159,20 @@ class ForwardingBackend : public Backend {
                    AttentionShape shape) override {
         around("attention", [&] { inner_->attention(out, lse, qkv, mask, shape); });
     }
-    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
+    bool attention_out_backward_input(Tensor d_attention, Tensor delta, Tensor d_out, Tensor w,
+                                      Tensor attention) override {
+        bool has_delta = false;
+        around(linear_name(w) + " backward, input", [&] {
+            has_delta = inner_->attention_out_backward_input(d_attention, delta, d_out, w, attention);
+        });
+        return has_delta;
+    }
+    void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor delta, Tensor qkv,
                             const AttentionMask& mask, AttentionShape shape,
                             const Rotation& rotation) override {
-        around("attention backward",
-               [&] { inner_->attention_backward(d_qkv, d_out, out, lse, qkv, mask, shape, rotation); });
+        around("attention backward", [&] {
+            inner_->attention_backward(d_qkv, d_out, out, lse, delta, qkv, mask, shape, rotation);
+        });
     }
     void glu(Tensor out, Tensor gate_up, Activation activation) override {
         around("gated units", [&] { inner_->glu(out, gate_up, activation); });

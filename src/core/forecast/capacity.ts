@@ -18,9 +18,10 @@ import { type MemoryForecast, PlanScratch } from './memory.js';
 
 /**
  * Bins that a GPU is asked whether it has room for, longest first. Longer ones are no faster (docs/benchmarks.md), and shorter
- * ones slower: a bin that is too short leaves a GPU's kernels without work.
+ * ones slower: a bin that is too short leaves a GPU's kernels without work. 132, the multiprocessors of an H100 or H200, times 128 rows
+ * of a product's tile, and halves of that: each multiprocessor has as many tiles as the others.
  */
-const CAPACITIES = [16384, 8192, 4096] as const;
+const CAPACITIES = [16896, 8448, 4224] as const;
 /** Of a GPU's memory, so much may be planned: what else is on it, and what fragments, is not known. */
 const PLANNABLE = 0.92;
 /** Tokens of the trees of a bin that memory is asked about, two thirds of them responses: more than nearly any dataset has. */

@@ -33,29 +33,29 @@ function machine(deviceBytes: number | undefined, name = 'cuda'): CapacityMeans 
 }
 
 test('on a GPU bins are as long as its memory leaves room for', async () => {
-  assert.equal(await suitedCapacity(request, machine(141 * GIB)), 16384);
+  assert.equal(await suitedCapacity(request, machine(141 * GIB)), 16896);
   const small = machine(80 * GIB);
-  assert.equal(await suitedCapacity(request, small), 8192);
-  assert.deepEqual(small.asked, [16384, 8192]);
-  assert.equal(await suitedCapacity(request, machine(40 * GIB)), 4096);
+  assert.equal(await suitedCapacity(request, small), 8448);
+  assert.deepEqual(small.asked, [16896, 8448]);
+  assert.equal(await suitedCapacity(request, machine(40 * GIB)), 4224);
   assert.equal(await suitedCapacity(request, machine(22 * GIB)), LEAST_CAPACITY, 'what does not fit at all is told elsewhere');
 });
 
 test('shorter bins come before activations computed again, and these before the shortest', async () => {
   const small = machine(30 * GIB);
-  assert.equal(await suitedCapacity(request, small), 4096);
-  assert.deepEqual(small.asked, [16384, 8192, 4096, 4096]);
+  assert.equal(await suitedCapacity(request, small), 4224);
+  assert.deepEqual(small.asked, [16896, 8448, 4224, 4224]);
   assert.deepEqual(small.recompute, ['none', 'none', 'none', 'block']);
   const asked = { ...request, runner: { ...DEFAULT_RUNNER, recompute: 'block' as const } };
   const block = machine(48 * GIB);
-  assert.equal(await suitedCapacity(asked, block), 16384);
+  assert.equal(await suitedCapacity(asked, block), 16896);
   assert.deepEqual(block.recompute, ['block']);
 });
 
 test('some of the memory is left alone', async () => {
-  // 84 GiB are planned for 16,384 tokens: that alone would fit.
-  assert.equal(await suitedCapacity(request, machine(85 * GIB)), 8192);
-  assert.equal(await suitedCapacity(request, machine(92 * GIB)), 16384);
+  // 86 GiB are planned for 16,896 tokens: that alone would fit.
+  assert.equal(await suitedCapacity(request, machine(87 * GIB)), 8448);
+  assert.equal(await suitedCapacity(request, machine(94 * GIB)), 16896);
 });
 
 test('on a CPU, and where the device or the runner does not say, bins are as they always were', async () => {
@@ -81,7 +81,7 @@ test('what is computed again is asked of the runner, about a bin as long as the 
   context.after(() => useRunner(''));
   const asked = async (): Promise<readonly string[]> =>
     [...(await readFile(seen, 'utf8')).matchAll(/"capacity": (\d+)/g)].map(([, capacity]) => capacity!);
-  const summary = { capacity: 4096, planTokens: 10 * 1000, bins: 10, slowestOverMean: 1.1 };
+  const summary = { capacity: 4224, planTokens: 10 * 1000, bins: 10, slowestOverMean: 1.1 };
   const own = { ...request, runner: { ...DEFAULT_RUNNER, backend: 'cuda' as const } };
 
   await answers(memory);
@@ -92,16 +92,16 @@ test('what is computed again is asked of the runner, about a bin as long as the 
   assert.deepEqual(await chosenRecompute(own, summary), recompute);
   assert.deepEqual(await asked(), ['1152', '1152'], 'what was no answer is asked again, what was one is not');
   assert.deepEqual(await chosenRecompute(own, { ...summary, planTokens: 1e6 }), recompute);
-  assert.deepEqual((await asked()).at(-1), '4096', 'no bin is longer than the capacity');
+  assert.deepEqual((await asked()).at(-1), '4224', 'no bin is longer than the capacity');
   assert.equal(await chosenRecompute({ ...own, runner: { ...own.runner, recompute: 'mlp' } }, summary), undefined);
   assert.equal((await asked()).length, 3, 'what is not open is not asked');
 });
 
 test('what memory is asked about is one bin, full to the last token', async () => {
-  const plan = await fullBin(model, 16384);
+  const plan = await fullBin(model, 16896);
   assert.equal(binCount(plan), 1);
-  assert.equal(plan.tokens.length, 16384);
-  assert.equal(plan.targetRow.length, 11008, 'two thirds are scored');
+  assert.equal(plan.tokens.length, 16896);
+  assert.equal(plan.targetRow.length, 11352, 'two thirds are scored');
 });
 
 test('which options take no memory is said in their rows, of none but numbers and names that only steer a run', () => {

@@ -40,6 +40,8 @@ class CudaBackend final : public Backend {
     void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override;
     void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
                         AttentionShape shape) override;
+    bool attention_out_backward_input(Tensor d_attention, Tensor delta, Tensor d_out, Tensor w,
+                                      Tensor attention) override;
     void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
                       bool keeps) override;
     void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out, Tensor w,

@@ -134,26 +134,34 @@ void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerGra
                     gate_up_of(weights, layer), d_weights.adds);
 }
 
-void Transformer::Impl::attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
-                                               const LayerGradients& d_weights, const LayerTensors& layer,
-                                               const Tensor& attention, const Tensor& d_stream) {
+Tensor Transformer::Impl::attention_out_backward(const Tensor& d_attention, const Tensor& delta,
+                                                 const LayerWeights& weights, const LayerGradients& d_weights,
+                                                 const LayerTensors& layer, const Tensor& attention,
+                                                 const Tensor& d_stream) {
     OutGradient d_out{before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
                                   weights.base.after_attention, d_weights.base.after_attention)};
-    input_backward(d_attention, d_out, attention_out_of(weights, layer), d_weights.base.attention_out);
+    bool has_delta = false;
+    if (delta && precision != Precision::fp8 && !weights.adapters.attention_out)
+        has_delta = backend.attention_out_backward_input(d_attention, delta, d_out.d_out,
+                                                         weights.base.attention_out.weight, attention);
+    else
+        input_backward(d_attention, d_out, attention_out_of(weights, layer), d_weights.base.attention_out);
     weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, {attention},
                     attention_out_of(weights, layer), d_weights.adds);
+    return has_delta ? delta : Tensor();
 }
 
 void Transformer::Impl::attend_backward(const LayerWeights& weights, const LayerGradients& d_weights,
                                         const LayerTensors& layer, const DeviceBin& bin, std::int64_t index,
-                                        const Tensor& d_attention, const Tensor& d_stream) {
+                                        const Tensor& d_attention, const Tensor& delta,
+                                        const Tensor& d_stream) {
     const std::int64_t tokens = bin.tokens, heads = shape.query_heads + 2 * shape.kv_heads;
     const Tensor d_qkv = activation(work.d_qkv, {tokens, heads, shape.head_dim});
     const Tensor qkv =
         weights.base.query_norm ? normed_and_rotated(weights, layer.qkv, bin, index) : layer.qkv;
     const DeviceBin::View& view = view_of(bin, index);
-    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, qkv, *view.mask, view.shape,
-                               rotation_of(bin, index));
+    backend.attention_backward(d_qkv, d_attention, layer.attention, layer.lse, delta, qkv, *view.mask,
+                               view.shape, rotation_of(bin, index));
     if (weights.base.query_norm)
         backend.qk_norm_backward(d_qkv, d_weights.base.query_norm, d_weights.base.key_norm, layer.qkv,
                                  weights.base.query_norm, weights.base.key_norm, shape, norm);
@@ -194,10 +202,11 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
         if (!last) bring_back(weights, layer, bin, i);
         mlp_backward(weights, d_weights, layer, d_stream);
         const Tensor d_attention = activation(work.d_attention, {tokens, out_size});
+        Tensor delta;
         if (last) {
             // Only the rows that are read went on; the others get their gradient through attention alone.
             const Tensor d_rows = activation(work.d_attention_rows, {rows, out_size});
-            attention_out_backward(d_rows, weights, d_weights, layer,
+            attention_out_backward(d_rows, {}, weights, d_weights, layer,
                                    activation(kept.attention_rows, {rows, out_size}), d_stream);
             backend.zero(d_attention);
             backend.scatter_add_rows(d_attention, d_rows, bin.read_row);
@@ -206,9 +215,10 @@ void Transformer::Impl::backward(const ModelView& model, const GradientView& gra
             backend.zero(d_stream);
             backend.scatter_add_rows(d_stream, d_read, bin.read_row);
         } else {
-            attention_out_backward(d_attention, weights, d_weights, layer, layer.attention, d_stream);
+            delta = attention_out_backward(d_attention, statistic(work.delta, {tokens, shape.query_heads}),
+                                           weights, d_weights, layer, layer.attention, d_stream);
         }
-        attend_backward(weights, d_weights, layer, bin, i, d_attention, d_stream);
+        attend_backward(weights, d_weights, layer, bin, i, d_attention, delta, d_stream);
         if (progress != nullptr) progress->done(bucket(i));
     }
     if (gradients.base == nullptr) return;

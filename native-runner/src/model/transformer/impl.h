@@ -272,13 +272,14 @@ struct Transformer::Impl {
                          std::span<const float> weight);
     void mlp_backward(const LayerWeights& weights, const LayerGradients& d_weights, const LayerTensors& layer,
                       const Tensor& d_stream);
-    /// Of the linear layer behind attention alone: the stream's gradient stays what it is.
-    void attention_out_backward(const Tensor& d_attention, const LayerWeights& weights,
-                                const LayerGradients& d_weights, const LayerTensors& layer,
-                                const Tensor& attention, const Tensor& d_stream);
+    /// Of the linear layer behind attention alone: the stream's gradient stays what it is. Returns `delta` as
+    /// `Backend::attention_backward` takes it, empty where it is not known.
+    Tensor attention_out_backward(const Tensor& d_attention, const Tensor& delta, const LayerWeights& weights,
+                                  const LayerGradients& d_weights, const LayerTensors& layer,
+                                  const Tensor& attention, const Tensor& d_stream);
     void attend_backward(const LayerWeights& weights, const LayerGradients& d_weights,
                          const LayerTensors& layer, const DeviceBin& bin, std::int64_t index,
-                         const Tensor& d_attention, const Tensor& d_stream);
+                         const Tensor& d_attention, const Tensor& delta, const Tensor& d_stream);
 
     void backward(const ModelView& model, const GradientView& gradients, DeviceBin& bin,
                   std::span<const float> weight, BackwardProgress* progress);

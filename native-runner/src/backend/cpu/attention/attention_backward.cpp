@@ -200,8 +200,8 @@ struct Backward : AttentionCall {
 
 }  // namespace
 
-void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                                    const AttentionMask& mask, AttentionShape shape,
+void CpuBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor /*delta*/,
+                                    Tensor qkv, const AttentionMask& mask, AttentionShape shape,
                                     const Rotation& rotation) {
     const Backward backward{{"attention_backward", mask, shape, out, lse, qkv},
                             out.as<float>(),

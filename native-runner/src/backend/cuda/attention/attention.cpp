@@ -63,14 +63,15 @@ void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16*
 
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
-                        const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
-                        AttentionShape shape, const Rotation& rotation, void* workspace) {
+                        const float* delta, const __nv_bfloat16* qkv, const AttentionMask& mask,
+                        std::int64_t tokens, AttentionShape shape, const Rotation& rotation,
+                        void* workspace) {
     const CudaAttentionMask& made = own(mask, tokens, shape, "attention_backward");
     require(!rotation || attention_backward_rotates(mask, tokens, shape, rotation), "attention_backward");
     if (tokens == 0) return;
     if (made.uses_sm90_backward())
-        sm90::attention_backward(device, stream, d_qkv, d_out, out, lse, qkv, made.sm90_backward(), tokens,
-                                 shape, rotation, workspace);
+        sm90::attention_backward(device, stream, d_qkv, d_out, out, lse, delta, qkv, made.sm90_backward(),
+                                 tokens, shape, rotation, workspace);
     else
         mma::attention_backward(stream, made.mma().arguments(qkv, shape.scale), d_qkv, d_out, out, lse,
                                 workspace);

@@ -48,11 +48,11 @@ void attention_forward(const Device& device, cudaStream_t stream, __nv_bfloat16*
 bool attention_backward_rotates(const AttentionMask& mask, std::int64_t tokens, AttentionShape shape,
                                 const Rotation& rotation);
 
-/// Writes every element of d_qkv. `rotation`: none, or one that it undoes. The same inputs always give the same bits. Throws
+/// Writes every element of d_qkv. `delta` [T, Hq]: Σ dO·O of each head, or null. `rotation`: none, or one that it undoes. The same inputs always give the same bits. Throws
 /// Error(internal).
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
-                        const __nv_bfloat16* qkv, const AttentionMask& mask, std::int64_t tokens,
-                        AttentionShape shape, const Rotation& rotation, void* workspace);
+                        const float* delta, const __nv_bfloat16* qkv, const AttentionMask& mask,
+                        std::int64_t tokens, AttentionShape shape, const Rotation& rotation, void* workspace);
 
 }  // namespace wishbone::cuda

@@ -37,14 +37,15 @@ void CudaBackend::attention(Tensor out, Tensor lse, Tensor qkv, const AttentionM
                    tokens * shape.query_heads);
 }
 
-void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor qkv,
-                                     const AttentionMask& mask, AttentionShape shape,
+void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor delta,
+                                     Tensor qkv, const AttentionMask& mask, AttentionShape shape,
                                      const Rotation& rotation) {
     const std::int64_t tokens = qkv.shape[0], heads = shape.query_heads + 2 * shape.kv_heads,
                        out_size = shape.query_heads * shape.head_dim;
     require(is_bf16(qkv, {tokens, heads, shape.head_dim}) &&
                 is_bf16(d_qkv, {tokens, heads, shape.head_dim}) && is_bf16(out, {tokens, out_size}) &&
                 is_bf16(d_out, {tokens, out_size}) && is_f32(lse, {shape.query_heads, tokens}) &&
+                (!delta || is_f32(delta, {tokens, shape.query_heads})) &&
                 (!rotation || fits_rope(rotation, tokens, shape)),
             "attention_backward");
     if (tokens == 0) return;
@@ -54,8 +55,9 @@ void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Ten
     const Rotation undone = rotates ? rotation : Rotation();
     if (padded.head_dim == shape.head_dim) {
         cuda::attention_backward(device_, stream_.get(), d_qkv.as<__nv_bfloat16>(), d_out.as<__nv_bfloat16>(),
-                                 out.as<__nv_bfloat16>(), lse.as<float>(), qkv.as<__nv_bfloat16>(), mask,
-                                 tokens, shape, undone, workspace(kernel_bytes));
+                                 out.as<__nv_bfloat16>(), lse.as<float>(), delta.as<float>(),
+                                 qkv.as<__nv_bfloat16>(), mask, tokens, shape, undone,
+                                 workspace(kernel_bytes));
         if (rotation && !rotates) rope(d_qkv, rotation, shape, true);
         return;
     }
@@ -82,7 +84,7 @@ void CudaBackend::attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Ten
     pad(parts.out, out, out_heads);
     pad(parts.d_out, d_out, out_heads);
     cuda::attention_backward(device_, stream_.get(), parts.d_qkv, parts.d_out, parts.out, lse.as<float>(),
-                             parts.qkv, mask, tokens, padded, undone, parts.scratch);
+                             delta.as<float>(), parts.qkv, mask, tokens, padded, undone, parts.scratch);
     copy_heads(stream_.get(), d_qkv.as<__nv_bfloat16>(), shape.head_dim, parts.d_qkv, padded.head_dim,
                qkv_heads);
     if (rotation && !rotates) rope(d_qkv, rotation, shape, true);

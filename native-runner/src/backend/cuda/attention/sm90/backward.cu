@@ -5,7 +5,7 @@
 // In no kernel does an order of adding depend on which thread block is first, so results are the same bits every time. Where gradients
 // of scores, dS, are few enough to go through device memory (sizes.h), three kernels:
 //
-//     statistics_kernel:
+//     statistics_kernel, or given_statistics_kernel where whoever computed dO has delta already:
 //         delta = Σ dO·O
 //     key_gradient_kernel, one item = 128 keys of one KV head, over the query tiles that see them:
 //         S^T = K Q^T,  P^T = exp(scale S^T - lse),  dP^T = V dO^T,  dS^T = P^T (dP^T - delta)
@@ -104,8 +104,8 @@ struct Stages<128> {
 
 template <int D, class F>
 void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, const __nv_bfloat16* d_out,
-            const __nv_bfloat16* out, const float* lse, const __nv_bfloat16* qkv, const Work& work,
-            std::int64_t tokens, const AttentionShape& shape, const Rotation& rotation,
+            const __nv_bfloat16* out, const float* lse, const float* delta, const __nv_bfloat16* qkv,
+            const Work& work, std::int64_t tokens, const AttentionShape& shape, const Rotation& rotation,
             std::byte* workspace) {
     constexpr int M = query_rows(D);
     const auto query_heads = static_cast<int>(shape.query_heads), kv_heads = static_cast<int>(shape.kv_heads);
@@ -176,7 +176,10 @@ void launch(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv, con
     if (work.strips() > 0) {
         using ScoreProduct = ScorePipeline<D, M, Stages<D>::score_product>;
         static_assert(ScoreProduct::allocated <= 232448);
-        run_statistics<D, M, F::Windowed>(stream, parameters, d_out, out, work.tile_of_token(), counters);
+        if (delta != nullptr)
+            run_given_statistics<M, F::Windowed>(stream, parameters, delta, work.tile_of_token(), counters);
+        else
+            run_statistics<D, M, F::Windowed>(stream, parameters, d_out, out, work.tile_of_token(), counters);
         run_key_pass(std::type_identity<
                      KeyPipeline<D, M, Stages<D>::keys, Stages<D>::queries_beside_strips, numbers, true>>{});
         run(true, score_product_kernel<ScoreProduct>, ScoreProduct::allocated, work.query_items(),
@@ -212,15 +215,16 @@ std::size_t attention_backward_workspace(const backward::Work& work, AttentionSh
 
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
-                        const __nv_bfloat16* qkv, const backward::Work& work, std::int64_t tokens,
-                        AttentionShape shape, const Rotation& rotation, void* workspace) {
+                        const float* delta, const __nv_bfloat16* qkv, const backward::Work& work,
+                        std::int64_t tokens, AttentionShape shape, const Rotation& rotation,
+                        void* workspace) {
     require(attention_backward_supports(shape) && (!rotation || (attention_backward_rotates(rotation) &&
                                                                  2 * rotation.planes() <= shape.head_dim)),
             "attention_backward");
     if (tokens == 0) return;
     with_features(work.windowed(), shape.softcap > 0, [&]<class F>(F) {
         const auto run = shape.head_dim == 64 ? backward::launch<64, F> : backward::launch<128, F>;
-        run(device, stream, d_qkv, d_out, out, lse, qkv, work, tokens, shape, rotation,
+        run(device, stream, d_qkv, d_out, out, lse, delta, qkv, work, tokens, shape, rotation,
             static_cast<std::byte*>(workspace));
     });
 }

@@ -25,11 +25,11 @@ bool attention_backward_rotates(const Rotation& rotation);
 std::size_t attention_backward_workspace(const backward::Work& work, AttentionShape shape);
 
 /// Gradient of prefix-masked attention. d_qkv, qkv bf16 [T, Hq + 2·Hkv, D]; d_out, out bf16 [T, Hq·D]; lse
-/// f32 [Hq, T], natural log; `work` made for the same tokens and shape; `rotation` none or one it takes; `workspace` 256-byte aligned.
+/// f32 [Hq, T], natural log; delta f32 [T, Hq], Σ dO·O, or null: then that is computed as well; `work` made for the same tokens and shape; `rotation` none or one it takes; `workspace` 256-byte aligned.
 /// Every element of d_qkv is written. The same inputs always give the same bits. Throws Error(internal).
 void attention_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_qkv,
                         const __nv_bfloat16* d_out, const __nv_bfloat16* out, const float* lse,
-                        const __nv_bfloat16* qkv, const backward::Work& work, std::int64_t tokens,
-                        AttentionShape shape, const Rotation& rotation, void* workspace);
+                        const float* delta, const __nv_bfloat16* qkv, const backward::Work& work,
+                        std::int64_t tokens, AttentionShape shape, const Rotation& rotation, void* workspace);
 
 }  // namespace wishbone::cuda::sm90
