@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { assertConfined } from './support/confined.js';
 import { LaunchForm } from './support/form.js';
-import { makeLargeModel } from './support/large-model.js';
+import { makeLargeModel } from '../support/large-model.js';
 import { runsIn } from './support/runs.js';
 import { Session } from './support/session.js';
 import { inEveryTheme } from './support/themes.js';

@@ -238,10 +238,13 @@ class Backend {
 
     /// Rotates the query and key heads of qkv [T, Hq + 2·Hkv, D] in place. `inverse` applies the transpose (the backward pass).
     virtual void rope(Tensor qkv, const Rotation& rotation, AttentionShape shape, bool inverse) = 0;
+    // Linear layers and what is beside them, with adapters or without (`adapter` empty): then `h` and `d_h` are as in `adapted_linear` and
+    // its gradient, else anything.
+
     /// A linear layer that gives queries, keys and values, and RoPE: qkv [T, Hq + 2·Hkv, D] = x [T, K] · w [(Hq + 2·Hkv)·D, K]ᵀ, then
     /// `rope`. Rounded between the two or once. Without a rotation it is the linear layer alone.
-    virtual void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
-                                AttentionShape shape);
+    virtual void rotated_linear(Tensor qkv, Tensor x, Tensor w, const LowRank& adapter, Tensor h,
+                                const Rotation& rotation, AttentionShape shape);
 
     /// Prefix-masked attention. qkv [T, Hq + 2·Hkv, D] after RoPE; out [T, Hq·D]; lse f32 [Hq, T].
     virtual void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
@@ -249,7 +252,7 @@ class Backend {
     /// The linear layer behind attention, backwards: d_attention [T, Hq·D] = d_out [T, N] · w [N, Hq·D]. Where the backend has it at
     /// hand then, also `delta` f32 [T, Hq], of each head Σ d_attention · attention, for `attention_backward`: returns whether.
     virtual bool attention_out_backward_input(Tensor d_attention, Tensor delta, Tensor d_out, Tensor w,
-                                              Tensor attention);
+                                              const LowRank& adapter, Tensor d_h, Tensor attention);
     /// With a rotation d_qkv is the gradient of what was rotated to `qkv`: its transpose is applied to the gradients of queries and
     /// keys, before or after these are rounded. `delta`: empty, or as above.
     virtual void attention_backward(Tensor d_qkv, Tensor d_out, Tensor out, Tensor lse, Tensor delta,
@@ -263,12 +266,13 @@ class Backend {
                               Activation activation) = 0;
     /// A linear layer and the gated unit behind it: gate_up [N, 2F] = x · wᵀ, and `glu` of that to `out`, with the same values as the
     /// two have one after the other. `out` may be empty. Unless `keeps`, what is left in `gate_up` is anything.
-    virtual void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
-                              bool keeps);
+    virtual void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, const LowRank& adapter,
+                              Tensor h, Activation activation, bool keeps);
     /// The gradient of a linear layer's input and, with that as its d_out, `glu_backward` of the unit before it: d_out [N, M], w
     /// [M, F]. What is left in `d_product` [N, F] is anything. `d_gate_up` may be `gate_up`.
     virtual void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out,
-                                             Tensor w, Tensor gate_up, Activation activation);
+                                             Tensor w, const LowRank& adapter, Tensor d_h, Tensor gate_up,
+                                             Activation activation);
 
     /// out[i] = x[rows[i]]; rows are distinct and ascending.
     virtual void gather_rows(Tensor out, Tensor x, Tensor rows) = 0;

@@ -95,6 +95,11 @@ void CountingBackend::fp8_glu_backward(Fp8Matrix d_rows, Fp8Matrix, Fp8Matrix, T
     workspace(bytes_of(d_rows.values.rows() + d_rows.values.row_size() / 2 * 3, 4));
 }
 
+void CountingBackend::adapted_linear(Tensor out, Tensor h, Tensor, Tensor, const LowRank&) {
+    // The second matrices, stacked.
+    workspace(bytes_of(out.row_size() * h.row_size(), 2));
+}
+
 void CountingBackend::bias_backward(Tensor d_bias, Tensor) { workspace(bytes_of(d_bias.size(), 4) * 256); }
 
 void CountingBackend::attention_backward(Tensor, Tensor, Tensor, Tensor lse, Tensor, Tensor,

@@ -54,7 +54,7 @@ class CountingBackend final : public Backend {
     void linear(Tensor, Tensor, Tensor) override {}
     void linear_backward_input(Tensor, Tensor, Tensor) override {}
     void linear_backward_weight(Tensor, Tensor, Tensor, bool) override {}
-    void adapted_linear(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
+    void adapted_linear(Tensor out, Tensor h, Tensor x, Tensor w, const LowRank& adapter) override;
     void adapted_linear_backward_input(Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     void low_rank_backward_weight(const LowRank&, Tensor, Tensor, Tensor, Tensor, const LowRank&) override {}
     std::string fp8_problem() const override { return {}; }

@@ -83,7 +83,7 @@ BACKEND_TEST("the linear layer behind attention, backwards") {
                      d_attention = device.poisoned({rows, inputs}),
                      delta = device.poisoned_f32({rows, heads});
         const bool has_delta =
-            device.backend.attention_out_backward_input(d_attention, delta, td, tw, t_attention);
+            device.backend.attention_out_backward_input(d_attention, delta, td, tw, {}, {}, t_attention);
         CHECK(device.off(d_attention, reference::linear_backward(d_out, attention, w, inputs).x,
                          rounded_once(1e-6, 1e-3)) < 1);
         if (!has_delta) continue;
@@ -115,9 +115,9 @@ BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
             const Tensor out = device.poisoned({rows, width}), gate_up = device.poisoned({rows, 2 * width}),
                          scratch = device.poisoned({rows, 2 * width}), only = device.poisoned({rows, width}),
                          gates_only = device.poisoned({rows, 2 * width});
-            device.backend.gated_linear(out, gate_up, tx, tw, activation, true);
-            device.backend.gated_linear(only, scratch, tx, tw, activation, false);
-            device.backend.gated_linear({}, gates_only, tx, tw, activation, true);
+            device.backend.gated_linear(out, gate_up, tx, tw, {}, {}, activation, true);
+            device.backend.gated_linear(only, scratch, tx, tw, {}, {}, activation, false);
+            device.backend.gated_linear({}, gates_only, tx, tw, {}, {}, activation, true);
             CHECK(device.off(gate_up, reference::linear(x, w, inputs), rounded_once(1e-6, 1e-3)) < 1);
             // From the gates as they were rounded, so that whoever computes them again gets the same.
             const Values gates = device.get(gate_up);
@@ -127,17 +127,17 @@ BACKEND_TEST("a linear layer and the gated unit behind it, and backwards") {
 
             const Tensor d_gate_up = device.poisoned({rows, 2 * width}),
                          again = device.poisoned({rows, width}), d_product = device.poisoned({rows, width});
-            device.backend.gated_linear_backward_input(d_gate_up, again, d_product, td, t_down, gate_up,
-                                                       activation);
+            device.backend.gated_linear_backward_input(d_gate_up, again, d_product, td, t_down, {}, {},
+                                                       gate_up, activation);
             const Values d = reference::linear_backward(d_out, Values(at(rows * width), 0.0), down, width).x;
             const Tolerance twice{1e-5, 2.1 * reference::bf16_rounding, 1e-2};
             CHECK(device.off(d_gate_up, reference::glu_backward(d, gates, width, activation), twice) < 1);
             CHECK(device.get(again) == device.get(out));
-            device.backend.gated_linear_backward_input(gate_up, again, d_product, td, t_down, gate_up,
+            device.backend.gated_linear_backward_input(gate_up, again, d_product, td, t_down, {}, {}, gate_up,
                                                        activation);
             CHECK(device.get(gate_up) == device.get(d_gate_up));  // in place
             if (inputs != 2 * width)
-                CHECK_THROWS(device.backend.gated_linear(out, gate_up, tw, tx, activation, true));
+                CHECK_THROWS(device.backend.gated_linear(out, gate_up, tw, tx, {}, {}, activation, true));
         }
 }
 
@@ -169,18 +169,18 @@ BACKEND_TEST("queries, keys and values of a linear layer, rotated") {
                      plain = device.poisoned({tokens, heads, shape.head_dim});
         const Rotation rotation{device.put_f32(angles.cos, {positions, planes}),
                                 device.put_f32(angles.sin, {positions, planes}), device.put(position)};
-        device.backend.rotated_linear(qkv, tx, tw, rotation, shape);
+        device.backend.rotated_linear(qkv, tx, tw, {}, {}, rotation, shape);
         const Values product = reference::linear(x, w, inputs);
         // Rounded before, which both elements of a plane have of either, and after.
         double large = 0;
         for (const double value : product) large = std::max(large, std::abs(value));
         CHECK(device.off(qkv, reference::rope(product, angles.cos, angles.sin, position, shape, rotated),
                          {1e-6, 2.1 * reference::bf16_rounding, large}) < 1);
-        device.backend.rotated_linear(plain, tx, tw, {}, shape);
+        device.backend.rotated_linear(plain, tx, tw, {}, {}, {}, shape);
         CHECK(device.off(plain, product, rounded_once(1e-6, 1e-3)) < 1);
-        device.backend.rotated_linear(plain, tx, tw, rotation, shape);
+        device.backend.rotated_linear(plain, tx, tw, {}, {}, rotation, shape);
         CHECK(device.get(plain) == device.get(qkv));
-        CHECK_THROWS(device.backend.rotated_linear(qkv, tw, tx, rotation, shape));
+        CHECK_THROWS(device.backend.rotated_linear(qkv, tw, tx, {}, {}, rotation, shape));
     }
 }
 

@@ -48,7 +48,7 @@ TEST_CASE("cuda: sums of dO·O in the epilogue of a product" * doctest::skip(!ha
         const Values before = device.get(out);
         const auto run = [&](const Tensor& to, const Tensor& sums) {
             cuda::sm90::attention_out_backward(cuda::use_device(0), device.stream(), to.as<bf16>(),
-                                               sums.as<float>(), d.as<bf16>(), w.as<bf16>(), out.as<bf16>(),
+                                               sums.as<float>(), {d.as<bf16>(), w.as<bf16>()}, out.as<bf16>(),
                                                {rows, columns, inner}, head_dim);
         };
         run(d_out, delta);
@@ -87,11 +87,11 @@ TEST_CASE("cuda: the backend gives sums of dO·O for large sizes and leaves othe
                      out = device.random_matrix(random, rows, columns, 1),
                      d_attention = device.empty_matrix(rows, columns),
                      apart = device.poisoned({rows, columns}), delta = device.poisoned_f32({rows, heads});
-        CHECK(device.backend.attention_out_backward_input(d_attention, delta, d, w, out) == given);
+        CHECK(device.backend.attention_out_backward_input(d_attention, delta, d, w, {}, {}, out) == given);
         device.backend.linear_backward_input(apart, d, w);
         CHECK(distance(device.get(d_attention), device.get(apart)) < 1e-3);
         const Values sums = device.get(delta);
         CHECK(std::ranges::all_of(sums, [&](double sum) { return std::isnan(sum) != given; }));
-        CHECK_THROWS(device.backend.attention_out_backward_input(d_attention, delta, w, d, out));
+        CHECK_THROWS(device.backend.attention_out_backward_input(d_attention, delta, w, d, {}, {}, out));
     }
 }

@@ -111,7 +111,7 @@ void measure(cuda::CudaBackend& backend, const cuda::Device& device, const char*
         d_gate_up(backend, rows, 2 * columns, 1.0f), out(backend, rows, columns, 1.0f),
         d_product(backend, rows, columns, 1.0f);
     const auto forward = [&](__nv_bfloat16* kept) {
-        cuda::sm90::gated_forward(device, backend.stream(), out.data(), kept, x.data(), up.data(), size,
+        cuda::sm90::gated_forward(device, backend.stream(), out.data(), kept, {x.data(), up.data()}, size,
                                   silu);
     };
     const auto linear = [&] { backend.linear(gate_up, x, up); };
@@ -123,8 +123,8 @@ void measure(cuda::CudaBackend& backend, const cuda::Device& device, const char*
             {[&] { backend.linear_backward_input(d_product, x, down); },
              [&] { backend.glu_backward(d_gate_up, out, d_product, gate_up, silu); },
              [&] {
-                 cuda::sm90::gated_backward(device, backend.stream(), d_gate_up.data(), out.data(), x.data(),
-                                            down.data(), gate_up.data(), size, silu);
+                 cuda::sm90::gated_backward(device, backend.stream(), d_gate_up.data(), out.data(),
+                                            {x.data(), down.data()}, gate_up.data(), size, silu);
              }});
 }
 

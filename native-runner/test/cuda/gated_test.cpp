@@ -46,7 +46,7 @@ TEST_CASE("cuda: gates and their unit in the epilogue of a product" * doctest::s
                          unit = device.poisoned({rows, columns});
             const auto run = [&](const Tensor& to, const Tensor& gates) {
                 cuda::sm90::gated_forward(cuda::use_device(0), device.stream(), to.as<bf16>(),
-                                          gates.as<bf16>(), x.as<bf16>(), w.as<bf16>(), size, activation);
+                                          gates.as<bf16>(), {x.as<bf16>(), w.as<bf16>()}, size, activation);
             };
             run(out, gate_up);
             run(only, {});
@@ -85,8 +85,8 @@ TEST_CASE("cuda: gradients of gates in the epilogue of a product" * doctest::ski
                          unit = device.poisoned({rows, columns});
             const auto run = [&](const Tensor& to) {
                 cuda::sm90::gated_backward(cuda::use_device(0), device.stream(), to.as<bf16>(),
-                                           out.as<bf16>(), d_out.as<bf16>(), w.as<bf16>(), gate_up.as<bf16>(),
-                                           size, activation);
+                                           out.as<bf16>(), {d_out.as<bf16>(), w.as<bf16>()},
+                                           gate_up.as<bf16>(), size, activation);
             };
             const Values gates = device.get(gate_up);
             run(d_gate_up);
@@ -133,8 +133,8 @@ TEST_CASE("cuda: large products have their gated unit in the epilogue, small one
                 if (!std::isnan(each)) return false;
             return true;
         };
-        device.backend.gated_linear(out, gate_up, x, w, Activation::silu, true);
-        device.backend.gated_linear(only, scratch, x, w, Activation::silu, false);
+        device.backend.gated_linear(out, gate_up, x, w, {}, {}, Activation::silu, true);
+        device.backend.gated_linear(only, scratch, x, w, {}, {}, Activation::silu, false);
         device.backend.linear(separate, x, w);
         device.backend.glu(unit, gate_up, Activation::silu);
         const Values gates = device.get(gate_up), result = device.get(out);
@@ -143,7 +143,7 @@ TEST_CASE("cuda: large products have their gated unit in the epilogue, small one
         CHECK(device.get(only) == result);
         CHECK(untouched(scratch) == large);
 
-        device.backend.gated_linear_backward_input(separate, unit, d_product, x, down, gate_up,
+        device.backend.gated_linear_backward_input(separate, unit, d_product, x, down, {}, {}, gate_up,
                                                    Activation::silu);
         CHECK(untouched(d_product) == large);
         const Values d_gate_up = device.get(separate);

@@ -56,8 +56,8 @@ TEST_CASE("cuda: RoPE in the epilogue of a product" * doctest::skip(!have_hopper
         const Tensor out = device.empty_matrix(rows, columns), again = device.empty_matrix(rows, columns),
                      apart = device.poisoned({rows, heads, head_dim});
         const auto run = [&](const Tensor& to) {
-            cuda::sm90::rotated_product(cuda::use_device(0), device.stream(), to.as<bf16>(), x.as<bf16>(),
-                                        w.as<bf16>(), {rows, columns, inner},
+            cuda::sm90::rotated_product(cuda::use_device(0), device.stream(), to.as<bf16>(),
+                                        {x.as<bf16>(), w.as<bf16>()}, {rows, columns, inner},
                                         {.cos = rotation.cos.as<float>(),
                                          .sin = rotation.sin.as<float>(),
                                          .position = rotation.position.as<std::int32_t>(),

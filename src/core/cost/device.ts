@@ -28,7 +28,7 @@ export interface DeviceSpeed {
   readonly fp8?: Fp8Speed;
   /** Rows and columns of the tiles that attention skips or computes whole. */
   readonly tile: number;
-  /** The hidden size from which gated units, RoPE and additions to the residual stream are computed within the products of layers without adapters. */
+  /** The hidden size from which gated units, RoPE and additions to the residual stream are computed within the products of layers. */
   readonly fusesFrom: number;
   /** By rising head size; between two of them the speed is interpolated. */
   readonly attention: readonly AttentionSpeed[];

@@ -54,7 +54,8 @@ const hasAdapters = ({ adapterParameters }: TimedTraining): boolean => adapterPa
  *   a tile where the forward pass has 2.
  * - Norms, SwiGLU and RoPE, which only move data. Elements a token and layer, with hidden size d, intermediate size F and
  *   head size D: forward 8d + 3F + 2(Hq + Hkv)D, backward 10d + 6F + 2(Hq + Hkv)D; of norms alone, where products do the rest,
- *   4d and 10d.
+ *   4d and 10d. Products of adapters, which are bound by what they read: what each linear layer reads and gives, for what lies between
+ *   their matrices and for their gradients.
  */
 export function binSeconds(shape: LlamaShape, work: TimedWork, options: TimeOptions = {}): Seconds {
   const { device = h200, passes = DPO_STEP, training = ALL_IN_F32 } = options;
@@ -126,8 +127,14 @@ function weightBytes(device: DeviceSpeed, passes: Passes, training: TimedTrainin
 
 function tokenElements(shape: LlamaShape, { forward, backward }: Passes, { fp8, fusesFrom }: DeviceSpeed, training: TimedTraining): number {
   const { hiddenSize: d, intermediateSize: f } = shape;
-  if (d >= fusesFrom && !hasAdapters(training)) return (4 * forward + 10 * backward) * d;
+  const adapters = hasAdapters(training) ? 2 * backward * linearElements(shape) : 0;
+  if (d >= fusesFrom) return (4 * forward + 10 * backward) * d + adapters;
   const heads = 2 * (shape.queryHeads + shape.kvHeads) * shape.headDim;
   const quantising = fp8 === undefined ? 0 : (forward * fp8.forward + backward * fp8.backward) * d;
-  return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads) + quantising;
+  return forward * (8 * d + 3 * f + heads) + backward * (10 * d + 6 * f + heads) + quantising + adapters;
+}
+
+/** Elements of a token that the linear layers of a layer read and give. */
+function linearElements({ hiddenSize: d, intermediateSize: f, queryHeads, kvHeads, headDim }: LlamaShape): number {
+  return 4 * d + 3 * f + 2 * (queryHeads + kvHeads) * headDim;
 }

@@ -20,6 +20,7 @@ import { createRunFolder } from '../../../src/core/run/index.js';
 import { DEFAULT_PLAN, DEFAULT_RUNNER, DEFAULT_TRAINING, LEAST_CAPACITY, type TrainingOptions } from '../../../src/core/options/index.js';
 import { EVENTS_FILE } from '../../../src/core/events/index.js';
 import { useRunner } from '../../../src/core/runner/index.js';
+import { makeLargeModel } from '../../support/large-model.js';
 import { eventLine, exampleConfig, startLine, stepLine, temporaryFolder } from '../run/support.js';
 
 const examples = path.resolve(import.meta.dirname, '../../../examples');
@@ -44,9 +45,11 @@ test('a forecast is what the plan comes to by the cost model', async (context) =
   assert.equal(forecast.summary.planTokens, written.metadata.counts.plan_tokens);
 });
 
-test('an adapter alone takes less time than all parameters, and moments in bf16 less than in f32', async () => {
+test('an adapter alone takes less time than all parameters, and moments in bf16 less than in f32', async (context) => {
+  const large = path.join(await temporaryFolder(context), 'large');
+  await makeLargeModel(large, model);
   const of = async (training: Partial<TrainingOptions>) => {
-    const request = { dataset, model, plan, device: { kind: 'gpu' } as const, training: { ...DEFAULT_TRAINING, ...training } };
+    const request = { dataset, model: large, plan, device: { kind: 'gpu' } as const, training: { ...DEFAULT_TRAINING, ...training } };
     return (await forecastPlan(request)).seconds;
   };
   const [all, adapter, bf16] = [await of({}), await of({ use_peft: true }), await of({ adam_moments: 'bfloat16' })];

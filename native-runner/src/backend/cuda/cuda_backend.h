@@ -8,6 +8,7 @@
 
 #include "backend/backend.h"
 #include "backend/cuda/matmul/matmul.h"
+#include "backend/cuda/matmul/sm90/sizes.h"
 #include "backend/cuda/runtime/device.h"
 #include "backend/cuda/runtime/device_memory.h"
 #include "backend/cuda/runtime/event.h"
@@ -38,14 +39,15 @@ class CudaBackend final : public Backend {
     std::unique_ptr<Milestone> adamw_beside(Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v,
                                             float grad_scale, const AdamW& options) override;
     void linear_added(Tensor sum, Tensor stream, Tensor x, Tensor w) override;
-    void rotated_linear(Tensor qkv, Tensor x, Tensor w, const Rotation& rotation,
-                        AttentionShape shape) override;
+    void rotated_linear(Tensor qkv, Tensor x, Tensor w, const LowRank& adapter, Tensor h,
+                        const Rotation& rotation, AttentionShape shape) override;
     bool attention_out_backward_input(Tensor d_attention, Tensor delta, Tensor d_out, Tensor w,
-                                      Tensor attention) override;
-    void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, Activation activation,
-                      bool keeps) override;
+                                      const LowRank& adapter, Tensor d_h, Tensor attention) override;
+    void gated_linear(Tensor out, Tensor gate_up, Tensor x, Tensor w, const LowRank& adapter, Tensor h,
+                      Activation activation, bool keeps) override;
     void gated_linear_backward_input(Tensor d_gate_up, Tensor out, Tensor d_product, Tensor d_out, Tensor w,
-                                     Tensor gate_up, Activation activation) override;
+                                     const LowRank& adapter, Tensor d_h, Tensor gate_up,
+                                     Activation activation) override;
     std::string fp8_problem() const override;
     void fp8_quantise(Fp8Matrix rows, Fp8Matrix columns, Tensor x) override;
     void fp8_quantise_scaled(Fp8Matrix rows, Tensor x, Tensor factor) override;
@@ -74,6 +76,16 @@ class CudaBackend final : public Backend {
     /// Memory an operation needs beside its arguments. One piece serves all operations, one after the other,
     /// so each asks once and shares out what it gets.
     void* workspace(std::size_t bytes);
+
+    /// Whether adapters with this between their two matrices can be a product behind that of their layer.
+    static bool goes_behind(const LowRank& adapter, Tensor h);
+    static bool goes_behind_backward(const LowRank& adapter, Tensor d_h);
+    /// That product, whose operands it computes: h, and the second matrix in the workspace; none without adapters.
+    sm90::product::Behind behind(const LowRank& adapter, Tensor h, Tensor x, std::int64_t outputs);
+    /// The same of the gradient of the layer's input; it computes d_h.
+    sm90::product::Behind behind_backward(const LowRank& adapter, Tensor d_h, Tensor d_out);
+    /// d_h = scale · d_out · b, branch by branch.
+    void gradient_between(const LowRank& adapter, Tensor d_h, Tensor d_out);
 
     /// AdamW on either stream.
     void adamw_on(cudaStream_t stream, Tensor parameters, Tensor master, Tensor grad, Tensor m, Tensor v,

@@ -115,9 +115,11 @@ void Transformer::Impl::mlp_backward(const LayerWeights& weights, const LayerGra
     } else {
         product.x = activation(work.wide, {rows, feed_forward});
         d_gate_up.d_out = layer.gate_up;
-        if (!is_fp8 && !weights.adapters.down) {
+        if (!is_fp8) {
+            const AdaptedLinear down = down_of(weights, layer);
             backend.gated_linear_backward_input(d_gate_up.d_out, product.x, d_product, d_down.d_out,
-                                                weights.base.down.weight, layer.gate_up, config.activation);
+                                                down.base.weight, down.adapter, d_between(down),
+                                                layer.gate_up, config.activation);
         } else {
             input_backward(d_product, d_down, down_of(weights, layer), d_weights.base.down);
             backend.glu_backward(d_gate_up.d_out, product.x, d_product, layer.gate_up, config.activation);
@@ -141,13 +143,14 @@ Tensor Transformer::Impl::attention_out_backward(const Tensor& d_attention, cons
     OutGradient d_out{before_norm(d_stream, layer.attention_out, layer.attention_out_inv_rms,
                                   weights.base.after_attention, d_weights.base.after_attention)};
     bool has_delta = false;
-    if (delta && precision != Precision::fp8 && !weights.adapters.attention_out)
-        has_delta = backend.attention_out_backward_input(d_attention, delta, d_out.d_out,
-                                                         weights.base.attention_out.weight, attention);
+    const AdaptedLinear linear = attention_out_of(weights, layer);
+    if (delta && precision != Precision::fp8)
+        has_delta = backend.attention_out_backward_input(d_attention, delta, d_out.d_out, linear.base.weight,
+                                                         linear.adapter, d_between(linear), attention);
     else
-        input_backward(d_attention, d_out, attention_out_of(weights, layer), d_weights.base.attention_out);
+        input_backward(d_attention, d_out, linear, d_weights.base.attention_out);
     weight_backward(d_weights.base.attention_out, d_weights.adapters.attention_out, d_out, {attention},
-                    attention_out_of(weights, layer), d_weights.adds);
+                    linear, d_weights.adds);
     return has_delta ? delta : Tensor();
 }
 

@@ -247,8 +247,9 @@ struct Transformer::Impl {
     /// Zero, where a pass that writes adds to it: norms and biases.
     void zero_what_is_added_to(const Parameters::Layer& layer);
 
-    /// The gradient of what lies between the two matrices of a layer's adapters.
+    /// The gradient of what lies between the two matrices of a layer's adapters; empty where it has none.
     Tensor d_between(const AdaptedLinear& layer) {
+        if (!layer.adapter) return {};
         return activation(work.d_low_rank, {layer.between.rows(), layer.between.shape[1]});
     }
 

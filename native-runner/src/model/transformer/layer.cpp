@@ -94,9 +94,9 @@ Tensor Transformer::Impl::queries_keys_values(const LayerWeights& weights, const
                                               const Operand& x, const DeviceBin& bin, std::int64_t index) {
     const AdaptedLinear linear = qkv_of(weights, layer);
     const Rotation rotation = rotation_of(bin, index);
-    if (precision != Precision::fp8 && !weights.base.query_norm && !linear.adapter && !linear.base.bias &&
-        !linear.base.scale) {
-        backend.rotated_linear(layer.qkv, x.x, linear.base.weight, rotation, shape);
+    if (precision != Precision::fp8 && !weights.base.query_norm && !linear.base.bias && !linear.base.scale) {
+        backend.rotated_linear(layer.qkv, x.x, linear.base.weight, linear.adapter, linear.between, rotation,
+                               shape);
         return layer.qkv;
     }
     project(flat(layer.qkv), x, linear);
@@ -130,9 +130,9 @@ Transformer::Impl::Operand Transformer::Impl::gate(const LayerWeights& weights, 
     const bool is_fp8 = precision == Precision::fp8;
     Operand product;
     if (gates.go_on && (!is_fp8 || weights.adapters.down)) product.x = activation(work.wide, {count, width});
-    if (!is_fp8 && !linear.adapter && !linear.base.bias && !linear.base.scale) {
-        backend.gated_linear(product.x, layer.gate_up, x.x, linear.base.weight, config.activation,
-                             gates.stay);
+    if (!is_fp8 && !linear.base.bias && !linear.base.scale) {
+        backend.gated_linear(product.x, layer.gate_up, x.x, linear.base.weight, linear.adapter,
+                             linear.between, config.activation, gates.stay);
         return product;
     }
     project(layer.gate_up, x, linear);

@@ -12,10 +12,10 @@
 /// epilogue, on Hopper.
 namespace wishbone::cuda::sm90 {
 
-/// d_out [rows, columns] = d [rows, inner] · w [inner, columns], and delta [rows, columns / head_dim], of each head the sum of d_out · out;
+/// d_out [rows, columns] = d [rows, inner] · w [inner, columns], with d and w as factors, and what is behind; delta [rows, columns / head_dim], of each head the sum of d_out · out;
 /// out [rows, columns]. Heads of 64 or 128. Addresses are 16-byte aligned, columns and inner are multiples of 8. Throws Error(internal).
 void attention_out_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_out, float* delta,
-                            const __nv_bfloat16* d, const __nv_bfloat16* w, const __nv_bfloat16* out,
-                            product::Size size, std::int64_t head_dim);
+                            const product::Factors& of, const __nv_bfloat16* out, product::Size size,
+                            std::int64_t head_dim, const product::Behind& behind = {});
 
 }  // namespace wishbone::cuda::sm90

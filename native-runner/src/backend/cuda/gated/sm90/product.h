@@ -13,15 +13,16 @@
 /// columns and inner are multiples of 8.
 namespace wishbone::cuda::sm90 {
 
-/// gate_up [rows, 2 · columns] = x [rows, inner] · w [2 · columns, inner]ᵀ, out [rows, columns] = activation(gate) · up. Either
+/// gate_up [rows, 2 · columns] = x [rows, inner] · w [2 · columns, inner]ᵀ, with x and w as factors, and what is behind; out [rows, columns] = activation(gate) · up. Either
 /// may be null.
 void gated_forward(const Device& device, cudaStream_t stream, __nv_bfloat16* out, __nv_bfloat16* gate_up,
-                   const __nv_bfloat16* x, const __nv_bfloat16* w, product::Size size, Activation activation);
+                   const product::Factors& of, product::Size size, Activation activation,
+                   const product::Behind& behind = {});
 
-/// With d_out [rows, inner] · w [inner, columns] as the gradient of the unit's output: d_gate_up [rows, 2 · columns], which may be
+/// With d_out [rows, inner] · w [inner, columns], and what is behind, as the gradient of the unit's output: d_gate_up [rows, 2 · columns], which may be
 /// `gate_up`, and the output again.
 void gated_backward(const Device& device, cudaStream_t stream, __nv_bfloat16* d_gate_up, __nv_bfloat16* out,
-                    const __nv_bfloat16* d_out, const __nv_bfloat16* w, const __nv_bfloat16* gate_up,
-                    product::Size size, Activation activation);
+                    const product::Factors& of, const __nv_bfloat16* gate_up, product::Size size,
+                    Activation activation, const product::Behind& behind = {});
 
 }  // namespace wishbone::cuda::sm90

@@ -93,8 +93,7 @@ void head_logps(const Device& device, cudaStream_t stream, const HeadLogps& of, 
     head::Statistics::Maps maps{};  // not used where nothing is kept
     if (kept.rows > 0) maps.logits = product::result_map(kept.logits, {kept.rows, kept.ld, size.inner});
     product::launch<product::Config<Form::forward, head::Statistics>>(
-        device, stream, product::left_map(hidden, size), product::right_map(Form::forward, head, size), maps,
-        size,
+        device, stream, {hidden, head}, maps, size,
         {.sums = work.sums,
          .logit = of.logps,
          .first = work.first,

@@ -7,6 +7,9 @@
 // What is done with a finished tile is an epilogue's (gated/sm90, rotated/sm90, head/sm90). The tile is rounded to bf16 and held in 64 registers, and while the matrix units multiply for the next one, the epilogue is computed from those in slices (consumer.cuh), through
 // boxes in shared memory that one thread for each warpgroup fills and empties (mover.cuh).
 //
+// What low-rank adapters add to a linear layer is a second product whose sums go on behind the first one's: a stage or two more for a tile,
+// where a product of its own would write what the large one then reads.
+//
 // Measured and dropped (docs/benchmarks.md, "Gated units in the products around them"): the epilogue before the next tile's products; clusters
 // of four, two by two as well; the backward pass's gates fetched to the cache ahead of their load. An arrival at the other block's barrier with release.cluster
 // waits for the whole card, in each step: a third slower. Without an epilogue these products are no faster than cuBLASLt's ("Products of our own without a unit").
@@ -33,7 +36,7 @@ namespace wishbone::cuda::sm90::product {
 
 template <class C>
 __global__ void __launch_bounds__(C::Threads, 1)
-    kernel(const __grid_constant__ CUtensorMap left_map, const __grid_constant__ CUtensorMap right_map,
+    kernel(const __grid_constant__ Operands first, const __grid_constant__ Operands behind,
            const __grid_constant__ typename C::Epilogue::Maps maps,
            const __grid_constant__ Parameters<typename C::Epilogue> p) {
     extern __shared__ std::uint8_t dynamic[];
@@ -47,7 +50,7 @@ __global__ void __launch_bounds__(C::Threads, 1)
     static_assert(registers_suffice<C::LoadRegisters, C::ComputeRegisters, C::Groups>);
     if (threadIdx.x < 128) {
         register_dealloc<C::LoadRegisters>();
-        if (threadIdx.x == 0) Producer<C>{p, shared, left_map, right_map, place}.run();
+        if (threadIdx.x == 0) Producer<C>{p, shared, first, behind, place}.run();
         for (int group = 0; group < C::Groups; ++group)
             if (threadIdx.x == 32 * (1 + group)) Mover<C>{p, shared, maps, place}.run(group);
         __syncwarp();
@@ -82,16 +85,26 @@ inline CUtensorMap result_map(const void* of, const Size& size) {
 /// Rows that are worked through with all columns before the next ones: what they are made of stays in the cache.
 constexpr int band_rows = 2048;
 
+/// Operands as `Form` says; the right ones of results made of two columns have those one matrix after the other.
 template <class C>
-void launch(const Device& device, cudaStream_t stream, const CUtensorMap& left, const CUtensorMap& right,
+void launch(const Device& device, cudaStream_t stream, const Factors& of,
             const typename C::Epilogue::Maps& maps, const Size& size,
-            const typename C::Epilogue::Options& options) {
+            const typename C::Epilogue::Options& options, const Behind& behind = {}) {
+    const auto operands = [&](const Factors& factors, std::int64_t inner) {
+        const Size own{size.rows, size.columns, inner};
+        return Operands{left_map(factors.left, own),
+                        right_map(C::form, factors.right, own, tile_columns / C::Epilogue::Columns)};
+    };
+    const Operands first = operands(of, size.inner),
+                   more = behind.inner > 0 ? operands(behind.of, behind.inner) : first;
     const auto tiles = [](std::int64_t all, int each) { return static_cast<int>((all + each - 1) / each); };
-    const Parameters<typename C::Epilogue> p{.row_tiles = tiles(size.rows, C::Cluster * tile_rows),
-                                             .column_tiles = tiles(size.columns, C::Epilogue::Columns),
-                                             .inner_tiles = tiles(size.inner, tile_inner),
-                                             .band = band_rows / (C::Cluster * tile_rows),
-                                             .options = options};
+    const Parameters<typename C::Epilogue> p{
+        .row_tiles = tiles(size.rows, C::Cluster * tile_rows),
+        .column_tiles = tiles(size.columns, C::Epilogue::Columns),
+        .first_tiles = tiles(size.inner, tile_inner),
+        .inner_tiles = tiles(size.inner, tile_inner) + tiles(behind.inner, tile_inner),
+        .band = band_rows / (C::Cluster * tile_rows),
+        .options = options};
     allow_shared_memory(kernel<C>, C::Allocated);
     cudaLaunchAttribute cluster{};
     cluster.id = cudaLaunchAttributeClusterDimension;
@@ -104,7 +117,7 @@ void launch(const Device& device, cudaStream_t stream, const CUtensorMap& left, 
     launch.stream = stream;
     launch.attrs = &cluster;
     launch.numAttrs = 1;
-    check(cudaLaunchKernelEx(&launch, kernel<C>, left, right, maps, p), "matrix product");
+    check(cudaLaunchKernelEx(&launch, kernel<C>, first, more, maps, p), "matrix product");
 }
 
 }  // namespace wishbone::cuda::sm90::product

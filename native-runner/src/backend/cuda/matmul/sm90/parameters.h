@@ -9,7 +9,8 @@ template <class Epilogue>
 struct Parameters {
     int row_tiles;     ///< of a cluster's rows
     int column_tiles;  ///< of results
-    int inner_tiles;
+    int first_tiles;   ///< along the first product's sum
+    int inner_tiles;   ///< and with those of the one behind it
     int band;  ///< rows of tiles that are worked through column by column, so that what they read stays in L2
     typename Epilogue::Options options;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cuda_bf16.h>
+
 #include <cstdint>
 
 namespace wishbone::cuda::sm90::product {
@@ -13,6 +15,17 @@ struct Size {
 enum class Form {
     forward,        ///< rows of both along the sum: x [rows, inputs] · w [outputs, inputs]ᵀ
     input_gradient  ///< the right one across: d_out [rows, outputs] · w [outputs, inputs]
+};
+
+/// The operands of a product.
+struct Factors {
+    const __nv_bfloat16 *left, *right;
+};
+
+/// A second product of as many rows and columns that is added to the first: its sums go on behind those.
+struct Behind {
+    Factors of = {};
+    std::int64_t inner = 0;  ///< 0: there is none
 };
 
 /// A tile of the product is 128 rows by 256 columns, 64 of the sum at a time.

@@ -19,9 +19,10 @@ struct RotatedHeads {
     std::int64_t turned;    ///< columns of the heads that are turned; the others follow
 };
 
-/// qkv [rows, columns] = x [rows, inner] · w [columns, inner]ᵀ, turned. Addresses are 16-byte aligned, columns and inner are multiples
+/// qkv [rows, columns] = x [rows, inner] · w [columns, inner]ᵀ, with x and w as factors, and what is behind, turned. Addresses are 16-byte aligned, columns and inner are multiples
 /// of 8. Throws Error(internal).
-void rotated_product(const Device& device, cudaStream_t stream, __nv_bfloat16* qkv, const __nv_bfloat16* x,
-                     const __nv_bfloat16* w, product::Size size, const RotatedHeads& heads);
+void rotated_product(const Device& device, cudaStream_t stream, __nv_bfloat16* qkv,
+                     const product::Factors& of, product::Size size, const RotatedHeads& heads,
+                     const product::Behind& behind = {});
 
 }  // namespace wishbone::cuda::sm90

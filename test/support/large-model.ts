@@ -1,6 +1,6 @@
 import { mkdir, open, cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parameterShapes, readModelConfig } from '../../../src/core/model/config.js';
+import { parameterShapes, readModelConfig } from '../../src/core/model/config.js';
 
 /**
  * A model folder of 1.2 billion parameters, by what it says of itself: its weights are a hole in a file, so that it takes no
