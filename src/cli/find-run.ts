@@ -1,8 +1,11 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../core/errors.js';
+import { modelId } from '../core/hub/index.js';
 import { nearestName } from '../core/nearest-name.js';
 import { listRuns, RUN_FILE, RUNS_FOLDER } from '../core/run/index.js';
+import { modelFromHub } from './hub.js';
+import type { StatusLine } from './terminal.js';
 
 /** What every command says of an argument that names a run. */
 export const RUN_HELP = "a run's folder, its id, its name, or `latest`";
@@ -51,6 +54,16 @@ export async function findRun(named: string, runs = RUNS_FOLDER): Promise<string
     `${near === undefined ? '' : `did you mean ${near}? `}\`wishbone runs\` lists them`,
     ExitCode.usage,
   );
+}
+
+/**
+ * The folder of a run as {@link findRun} finds it, or of a model: a folder, or an id on the hub, which is fetched. A path where there is
+ * neither is left to whoever reads it.
+ */
+export async function findRunOrModel(named: string, runs: string, status: StatusLine): Promise<string> {
+  if (modelId(named) !== undefined) return path.resolve(await modelFromHub(named, status));
+  if (/[/\\]/.test(named) || (await isModelFolder(named))) return path.resolve(named);
+  return findRun(named, runs);
 }
 
 /** Whether what was named is a file or folder, or was meant to be one. */

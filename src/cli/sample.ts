@@ -1,13 +1,15 @@
-import path from 'node:path';
 import type { Command } from 'commander';
 import type { Sample } from '../core/sample/index.js';
+import { RUNS_FOLDER } from '../core/run/index.js';
 import { runTask } from '../core/tasks/index.js';
-import { datasetsFromHub, modelFromHub } from './hub.js';
+import { findRunOrModel, RUN_HELP } from './find-run.js';
+import { datasetsFromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, between, count, readInput } from './options.js';
 import { StatusLine } from './terminal.js';
 
 interface Options extends Record<string, unknown> {
+  readonly runs: string;
   readonly prompt?: readonly string[];
   readonly plain?: boolean;
   readonly system?: string;
@@ -30,7 +32,8 @@ export function addSampleCommand(program: Command): void {
     .command('sample')
     .summary('complete prompts with a trained model and its reference')
     .description('Completes prompts with the trained model of a run and with its reference, or with any model folder.')
-    .argument('<folder>', 'run folder, Hugging Face model folder, or id of a model on the hub')
+    .argument('<run>', `${RUN_HELP}; or a Hugging Face model folder, or id of a model on the hub`)
+    .option('--runs <folder>', 'folder of the runs', RUNS_FOLDER)
     .option('-p, --prompt <text>', 'what the user says; can be given more than once', several)
     .option('--system <text>', 'a system prompt before each --prompt')
     .option(
@@ -46,24 +49,25 @@ export function addSampleCommand(program: Command): void {
     .option('--top-p <number>', 'sample from the most likely tokens that together have this probability', between(1e-9, 1), 1)
     .option('--seed <number>', 'the same seed gives the same completions', between(0, 2 ** 31 - 1), 0)
     .option('--step <number>', 'the checkpoint of this step instead of what the run exported at its end', count)
-    .option('--against <folder>', 'another run or model, in the place of the reference')
+    .option('--against <run>', 'another run or model, in the place of the reference')
     .option('--no-reference', 'only the trained model')
     .option('--json', 'print one JSON object');
   addOptions(command, 'runner', ['backend', 'threads', 'deterministic', 'device', 'cublaslt'], true);
   command.action(sampleCommand);
 }
 
-async function sampleCommand(folder: string, options: Options): Promise<void> {
+async function sampleCommand(named: string, options: Options): Promise<void> {
   const { runner } = await readInput([], options);
   const status = new StatusLine();
-  const [model, data] = [
-    await modelFromHub(folder, status),
+  const find = (name: string): Promise<string> => findRunOrModel(name, options.runs, status);
+  const [folder, data] = [
+    await find(named),
     options.dataset === undefined ? undefined : (await datasetsFromHub([options.dataset], status))[0],
   ];
   const request = {
-    folder: path.resolve(model),
+    folder,
     step: options.step,
-    against: options.against === undefined ? undefined : path.resolve(await modelFromHub(options.against, status)),
+    against: options.against === undefined ? undefined : await find(options.against),
     system: options.system,
     messages: options.messages ?? [],
     typed: options.prompt ?? [],

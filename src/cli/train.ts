@@ -33,6 +33,7 @@ import { askFor, placesOf, startTracking, trackersOf } from '../core/trackers/in
 import type { Progress } from '../core/work/progress.js';
 import { formatOption, sentence } from '../format.js';
 import { Exit } from './exit.js';
+import { findRun, RUN_HELP } from './find-run.js';
 import { fromHub } from './hub.js';
 import { cancellable, Interrupted, withInterrupts } from './interrupt.js';
 import {
@@ -57,6 +58,7 @@ const MOST_TO_GO = 10_000;
 
 interface Options extends Record<string, unknown> {
   readonly resume?: string;
+  readonly runs?: string;
   readonly detach?: boolean;
   readonly json?: boolean;
   readonly target?: string;
@@ -72,7 +74,7 @@ export function addTrainCommand(program: Command): void {
     )
     .argument('[dataset...]', DATASET_HELP)
     .option('-m, --model <folder>', MODEL_HELP)
-    .option('--resume <run folder>', 'continue a run from its last checkpoint')
+    .option('--resume <run>', `continue a run from its last checkpoint: ${RUN_HELP}`)
     .addOption(new Option('--preset <name>', 'options to start from (default: standard)').choices(PRESETS.map(({ id }) => id)))
     .option('--name <text>', 'name of the run')
     .option('--runs <folder>', `folder of the runs (default: ${RUNS_FOLDER})`)
@@ -192,11 +194,11 @@ async function prepare(
 
 async function resumed(dataset: readonly string[], options: Options, command: Command): Promise<Prepared> {
   const given = Object.keys(options).filter(
-    (name) => !['resume', 'detach', 'json', 'target'].includes(name) && command.getOptionValueSource(name) === 'cli',
+    (name) => !['resume', 'runs', 'detach', 'json', 'target'].includes(name) && command.getOptionValueSource(name) === 'cli',
   );
   const other = dataset.length > 0 ? 'a dataset' : given[0] !== undefined ? `--${kebab(given[0])}` : undefined;
   if (other !== undefined) throw usage(`--resume cannot be combined with ${other}`, 'a resumed run keeps the settings it was started with');
-  const { folder } = await readRun(options.resume as string);
+  const { folder } = await readRun(await findRun(options.resume as string, options.runs));
   if ((await runState(folder)) === 'finished') {
     throw new WishboneError('the run has finished; there is nothing to resume', folder, 'start a new run with `wishbone train <dataset>`');
   }

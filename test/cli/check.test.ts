@@ -66,6 +66,22 @@ test('tables and compressed files are checked too, by the lines they have', asyn
   await writeFile(packed, gzipSync(bad));
   const unpacked = await report(packed);
   assert.deepEqual([unpacked.code, unpacked.report.errors, unpacked.report.warnings], [3, 2, 1]);
+  // As for a run, the first bytes say so, whatever the name.
+  const called = join(folder, 'packed.jsonl');
+  await writeFile(called, gzipSync(bad));
+  assert.deepEqual((await report(called)).report.files[0]!.problems, unpacked.report.files[0]!.problems);
+});
+
+test('what a run refuses for its length is an error here too', async (t) => {
+  const file = join(await temporaryFolder(t), 'long.jsonl');
+  const row = (prompt: string): string => JSON.stringify({ prompt, chosen: 'a', rejected: 'b' });
+  await writeFile(file, [row('hi'), row('x'.repeat(2 ** 24)), row('yo')].join('\n'));
+  const run = await wishbone('plan', file, '--model', exampleModel);
+  assert.deepEqual([run.code, /longer than 16 MiB/.test(run.stderr)], [3, true], run.stderr);
+  const { code, report: found } = await report(file);
+  assert.deepEqual([code, found.errors, found.files[0]?.pairs], [3, 1, 2]);
+  const [problem] = found.files[0]!.problems;
+  assert.deepEqual([problem?.check, problem?.line, /longer than 16 MiB/.test(problem!.what)], ['malformed-row', 2, true]);
 });
 
 /** Written by `datasets` (scripts/fixtures/arrow_values.py). */

@@ -49,7 +49,8 @@ test('kill -9 in mid-run, then resume: the same weights as an uninterrupted run'
   process.kill(log.find((event) => event.type === 'start')!.pid, 'SIGKILL');
   await sleep(200);
 
-  const resumed = await wishbone('train', '--resume', run, '--json');
+  // By what every command calls a run, not by its folder alone.
+  const resumed = await wishbone('train', '--resume', 'latest', '--runs', join(folder, 'cut'), '--json');
   assert.equal(resumed.code, 0, resumed.stderr);
   const steps = (await events(run)).filter((event) => event.type === 'step').map((event) => event.step);
   assert.ok(new Set(steps).size < steps.length, 'some steps were done again');

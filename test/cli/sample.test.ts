@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { briefData, exampleModel, type Outcome, repository, runnerCommand, temporaryFolder, wishbone } from './support.js';
 
@@ -130,6 +130,12 @@ test('a system prompt, a conversation from a file, a checkpoint, and another run
   const [typed, read] = await wishboneSamples(run, ...asked);
   assert.deepEqual(read, typed);
   const [bare] = await wishboneSamples(run, '--prompt', 'Name a colour.');
+  // By its name too, which is not where the command stands.
+  const [named] = await wishboneSamples('latest', '--prompt', 'Name a colour.', '--against', basename(run), '--runs', folder);
+  assert.deepEqual(named, { prompt: bare!.prompt, policy: bare!.policy, against: bare!.policy });
+  const unknown = await wishbone('sample', 'lastest', '--prompt', 'hi', '--runs', folder);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /no run is called "lastest"/);
   assert.notDeepEqual(bare, typed);
   const [early] = await wishboneSamples(run, ...asked, '--step', '2', '--against', run);
   const [exported] = await wishboneSamples(join(run, 'exports/step-000002'), ...asked);
@@ -145,6 +151,7 @@ test('wishbone sample without a prompt, without a model, of a broken dataset: on
     assert.equal(result.stderr.match(/^error: /gm)?.length, 1);
   };
   await refused(2, /no prompt was given/, exampleModel);
+  await refused(3, /no such model folder[^]*gone\/model/, 'gone/model/here/..', '--prompt', 'x');
   await refused(2, /system prompt/, exampleModel, '--system', 'x', '--messages', 'y');
   await refused(2, /no checkpoints/, exampleModel, '--step', '3', '--prompt', 'x');
   const messages = join(folder, 'messages.json');

@@ -48,7 +48,8 @@ export type CheckedSource = Pick<DatasetSource, 'path' | 'columns'> & RowSetting
 export async function checkDataset(source: CheckedSource, options: DatasetCheckOptions): Promise<DatasetCheck> {
   const { path: file, columns } = source;
   const bytes = await ByteSource.open(file);
-  const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && bytes.table === undefined;
+  const isPlain = bytes.table === undefined && bytes.packing === undefined;
+  const isText = isPlainKind(file, 'jsonl', 'json') && columns === undefined && isPlain;
   const { streamAbove = MOST_BYTES } = options;
   if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(source, options);
   if (!isText) return ofRows(source, bytes, options);

@@ -2,6 +2,7 @@ import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset
 import { detectForm, FORM_COLUMNS, readForm } from '../dataset/forms/index.js';
 import { formDescriptions, type DatasetForm } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
+import { LONGEST_ROW, rowTooLong } from '../dataset/row-limit.js';
 import { unpairedFeedback } from '../dataset/unpaired.js';
 import { rowColumns, trackFields, type RowColumns } from '../dataset/unread-columns.js';
 import { parseExactRow } from '../exact-json/index.js';
@@ -49,6 +50,10 @@ export interface RowCheck {
 export function checkRow(text: string, settings: RowSettings = {}): RowCheck {
   const opening = { start: 0, end: Math.min(1, text.length) };
   const unread = { form: undefined, pairs: 0, facts: [], kind: undefined, source: undefined, columns: undefined, isJson: true, opening };
+  if (isLongText(text)) {
+    const { what, advice } = rowTooLong('');
+    return { ...unread, problems: [{ check: 'malformed-row', what, advice, span: opening }] };
+  }
   let value: unknown;
   try {
     value = parseExactRow(text);
@@ -72,6 +77,11 @@ export function checkRow(text: string, settings: RowSettings = {}): RowCheck {
     return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: opening }] };
   }
   return { ...checkPair(form, value, new FieldLocator(text), settings), form, isJson: true, opening };
+}
+
+/** Whether a run would refuse a row for its length. No UTF-16 unit takes more than three bytes. */
+function isLongText(text: string): boolean {
+  return 3 * text.length > LONGEST_ROW && Buffer.byteLength(text) > LONGEST_ROW;
 }
 
 function malformed(text: string): RowProblem {

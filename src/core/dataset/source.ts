@@ -34,6 +34,8 @@ export class ByteSource {
     readonly size: number,
     /** Told by the first bytes; undefined for a file of text. The `chunks` of such a file mean nothing. */
     readonly table: BinaryTable | undefined,
+    /** How the file is compressed, told by its first bytes whatever its name; undefined for one that is not. */
+    readonly packing: Packing | undefined,
     /** Of an Arrow file: the columns that its folder shows; undefined: all. */
     readonly shown: ShownColumns | undefined,
   ) {}
@@ -51,8 +53,15 @@ export class ByteSource {
       throw new WishboneError('the dataset is a folder, not a file', file, advice);
     }
     if (info.isFile() && info.size === 0) throw emptyFile(file);
-    const table = binaryTable(await firstBytes(file));
-    return new ByteSource(file, info.size, table, table === 'arrow' ? await shownColumns(file) : undefined);
+    const head = await firstBytes(file);
+    const table = binaryTable(head);
+    return new ByteSource(
+      file,
+      info.size,
+      table,
+      packingOf(Buffer.from(head, 'latin1')),
+      table === 'arrow' ? await shownColumns(file) : undefined,
+    );
   }
 
   /** SHA-256 (hex) of the file's bytes on disk; known once `chunks` has been read to its end, or `readThrough`. */

@@ -1,6 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { optionProblem } from '../options/index.js';
-import { readSafetensors, writeSafetensors, type Tensor } from '../files/safetensors.js';
+import { readSafetensors, readSafetensorsHeader, writeSafetensors, type Tensor } from '../files/safetensors.js';
 import { checkPlan } from './check.js';
 import { TENSOR_NAMES, type Plan, type PlanArrays, type PlanMetadata } from './plan.js';
 
@@ -61,6 +61,17 @@ export type PlanPairs = Pick<Plan, 'metadata' | 'stepPairStart' | 'pairChosen' |
   /** [Q] targets of each sequence: the tokens of its response */
   readonly responseTokens: Int32Array;
 };
+
+/**
+ * Reads what a plan was made with, and how many steps it has: its header alone.
+ *
+ * @throws WishboneError naming the file
+ */
+export async function readPlanFacts(file: string): Promise<{ readonly metadata: PlanMetadata; readonly steps: number }> {
+  const { metadata, tensors } = await readSafetensorsHeader(file);
+  const parsed = parseMetadata(metadata['wishbone'], file);
+  return { metadata: parsed, steps: (tensors.get(TENSOR_NAMES.stepBinStart)?.elements ?? 1) - 1 };
+}
 
 /**
  * Reads what a plan says of its pairs, a small part of it, and checks that.

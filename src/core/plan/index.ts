@@ -1,7 +1,7 @@
 export { leastTokens } from './arrange.js';
 export { buildPlan, MOST_SOURCES, NO_SOURCE, type PlanInput } from './build.js';
 export { checkPlan } from './check.js';
-export { type PlanPairs, readPlan, readPlanPairs, writePlan } from './file.js';
+export { type PlanPairs, readPlan, readPlanFacts, readPlanPairs, writePlan } from './file.js';
 export {
   binCount,
   stepCount,

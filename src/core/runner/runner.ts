@@ -14,6 +14,7 @@ import { LOG_FILE, readRun } from '../run/folder.js';
 import { identify, isAlive, type ProcessIdentity } from '../run/process-identity.js';
 import { amendProcessRecord, isElsewhere, PROCESS_FILE, readProcessRecord, writeProcessRecord } from '../run/process-record.js';
 import { isActive, runState } from '../run/state.js';
+import { checkPlanUnchanged } from '../run/unchanged-plan.js';
 import { locateRunner } from './locate-runner.js';
 import { readJobRecord, removeJob } from '../slurm/job-record.js';
 import { stopJob } from '../slurm/submit.js';
@@ -54,6 +55,7 @@ export async function startRunner(folder: string, options: StartOptions = {}): P
   if ((await liveProcess(run.folder)) !== undefined || (job?.id !== undefined && isActive(await runState(run.folder)))) {
     throw new WishboneError('this run is already running', run.folder, 'stop it first, or wait until it ends');
   }
+  await checkPlanUnchanged(run);
   // A look every few milliseconds at a log that may be long: at its end only.
   const before = (await readEventEnds(run.folder)).at(-1)?.seq ?? -1;
   const logFile = path.join(run.folder, LOG_FILE);

@@ -8,6 +8,7 @@ import { SHARED_FILE, writeFileAtomically } from '../files/atomic-file.js';
 import { readRun } from '../run/folder.js';
 import { PROCESS_FILE } from '../run/process-record.js';
 import { isActive, runState } from '../run/state.js';
+import { checkPlanUnchanged } from '../run/unchanged-plan.js';
 import { cancel, cancelPending, signalSteps, submit } from './commands.js';
 import { type JobRecord, readJobRecord, removeJob, writeJobRecord } from './job-record.js';
 import { batchScript, changedScript, jobName, SCRIPT_FILE, STOP_FILE } from './script.js';
@@ -21,9 +22,11 @@ import type { SlurmTarget } from './target.js';
  * @throws WishboneError when the run is at work, when a script that was changed is for another target, or with Slurm's words
  */
 export async function submitRun(runFolder: string, target: SlurmTarget, runner: string, { anew = false } = {}): Promise<string> {
-  const { folder, config } = await readRun(runFolder);
+  const run = await readRun(runFolder);
+  const { folder, config } = run;
   if (isActive(await runState(folder)))
     throw new WishboneError('this run is already running', folder, 'stop it first, or wait until it ends');
+  await checkPlanUnchanged(run);
   const script = path.join(folder, SCRIPT_FILE);
   const name = jobName(config.id);
   const changed = anew ? undefined : await changedScript(folder);

@@ -126,7 +126,9 @@ test('errors are three lines and have their exit codes', async (t) => {
     [2, /no dataset/, 'train', '--model', model],
     [2, /no model/, 'train', 'pairs.jsonl'],
     [2, /--resume cannot be combined with --beta/, 'train', '--resume', 'x', '--beta', '0.1'],
-    [3, /run\.json/, 'train', '--resume', 'gone'],
+    [3, /there are no runs yet/, 'train', '--resume', 'gone'],
+    [3, /run\.json/, 'train', '--resume', 'gone/run'],
+    [3, /there are no runs yet/, 'sample', 'latest', '--prompt', 'hi'],
     [2, /unknown command 'lpan'/, 'lpan'],
     [2, /rounds/, 'speedup', 'pairs.jsonl', '--model', model, '--rounds', '0'],
   ];
