@@ -13,7 +13,7 @@ import { addExportCommand } from './export.js';
 import { Interrupted } from './interrupt.js';
 import { guardOutput, outputFault } from './safe-output.js';
 import { addJudgeCommand } from './judge.js';
-import { optionDescription } from './options.js';
+import { optionDescription, optionMeant } from './options.js';
 import { addPairsCommand } from './pairs.js';
 import { addPlanCommand } from './plan.js';
 import { addPushCommand } from './push.js';
@@ -122,7 +122,8 @@ function errorFacts(error: unknown, program: Command, args: readonly string[], v
       );
     const known = program.commands.find((command) => command.name() === args[0])?.name();
     const help = known === undefined ? 'wishbone --help' : `wishbone ${known} --help`;
-    return errorFacts(new WishboneError(what, 'the command line', `see \`${help}\``, ExitCode.usage), program, args, verbose);
+    const advice = (error.code === 'commander.unknownOption' ? optionMeant(what) : undefined) ?? `see \`${help}\``;
+    return errorFacts(new WishboneError(what, 'the command line', advice, ExitCode.usage), program, args, verbose);
   }
   if (error instanceof WishboneError) {
     const { what, where, advice, exitCode } = error;

@@ -3,6 +3,8 @@ import { type Command, Help, InvalidArgumentError, Option } from 'commander';
 import {
   hasFlag,
   isPathOption,
+  namedHere,
+  OPTION_PATHS,
   optionChoices,
   optionKind,
   type OptionPath,
@@ -64,6 +66,21 @@ export function optionDescription(option: Option): string {
   const shown = listed ? (Object.assign(Object.create(Option.prototype) as Option, option, { argChoices: undefined }) as Option) : option;
   return new Help().optionDescription(shown);
 }
+
+/**
+ * What to do about an option that is not known, in commander's words: one that another trainer has under the name, or a value where
+ * none belongs. Undefined where nothing can be said.
+ */
+export function optionMeant(unknown: string): string | undefined {
+  const [, flag = '', value] = /'--([\w-]+)(=[^']*)?'/.exec(unknown) ?? [];
+  const name = flag.replaceAll('-', '_');
+  const option = OPTION_PATHS.find((path) => path.endsWith(`.${name}`));
+  if (value !== undefined && option !== undefined && optionKind(option) === 'flag')
+    return `it takes no value: write --${flag}, or --no-${flag} for what a run config turns on`;
+  return namedHere(name, (field) => (field === 'dataset' ? 'an argument without a name' : flagOf(field)));
+}
+
+const flagOf = (field: string): string => `--${field.slice(field.indexOf('.') + 1).replaceAll('_', '-')}`;
 
 /** The options of a section that can be given as flags. */
 const flagsOf = (section: SectionName): readonly string[] =>

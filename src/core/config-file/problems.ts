@@ -2,7 +2,7 @@ import path from 'node:path';
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { modelId, weightedDatasetId } from '../hub/hub-id.js';
 import { nearestName } from '../nearest-name.js';
-import { optionRow, OPTIONS, type Rule, ruleText, SECTION_RULES, type SectionName, valueProblem } from '../options/index.js';
+import { namedHere, optionRow, OPTIONS, type Rule, ruleText, SECTION_RULES, type SectionName, valueProblem } from '../options/index.js';
 import { isPath, SYNONYMS, TOP_FIELDS } from './fields.js';
 
 /** Something wrong in a run config. */
@@ -195,13 +195,15 @@ class Judge implements JudgedConfig {
     const farther = Object.entries(OPTIONS)
       .map(([section, options]) => [section, nearestName(name, Object.keys(options))] as const)
       .find(([, other]) => other !== undefined);
+    const theirs = namedHere(name, (other) => `"${other}"`);
     const prefix = at === '' ? '' : `${at}.`;
     let advice = `remove it; valid names: ${known.join(', ')}`;
     if (elsewhere !== undefined) advice = `it belongs in "${elsewhere[0]}": did you mean "${elsewhere[0]}.${name}"?`;
+    else if (theirs !== undefined) advice = theirs;
     else if (near !== undefined) advice = `did you mean "${prefix}${near}"?`;
     else if (farther !== undefined) advice = `did you mean "${farther[0]}.${farther[1]}"?`;
     // The schema refuses it too, but cannot say which one was meant.
-    this.#report(field, key, `unknown field "${field}"`, advice, { bySchema: false, meant: elsewhere ? undefined : near });
+    this.#report(field, key, `unknown field "${field}"`, advice, { bySchema: false, meant: (elsewhere ?? theirs) ? undefined : near });
   }
 
   #renameSynonyms(): void {

@@ -37,3 +37,4 @@ export {
 export { parseTargetModules } from './lora-targets.js';
 export { numbersText, parseNumbers } from './number-list.js';
 export { ruleTable } from './rule-table.js';
+export { namedHere } from './trl-names.js';

@@ -142,8 +142,24 @@ export function valueProblem(rule: Rule, value: unknown): string | undefined {
   }
 }
 
+/** What is called otherwise elsewhere, and is most like something else here: `dpo` is no slip of the pen for `ipo`. */
+const CALLED_HERE: ReadonlyMap<string, string> = new Map([
+  ['dpo', 'sigmoid'],
+  ['slic', 'hinge'],
+  ['gpu', 'cuda'],
+  ['wsd', 'warmup_stable_decay'],
+  ['constant_with_warmup', 'constant'],
+  ['fp32', 'float32'],
+  ['fp16', 'float16'],
+  ['bf16', 'bfloat16'],
+]);
+
 function meant(choices: readonly (string | number)[], value: unknown): string {
-  const near = typeof value === 'string' ? nearestName(value, choices.map(String)) : undefined;
+  if (typeof value !== 'string') return '';
+  const known = CALLED_HERE.get(value.toLowerCase());
+  // A number's text is no name: whoever wrote "1" is told that 1 is expected.
+  const names = choices.filter((choice) => typeof choice === 'string');
+  const near = known !== undefined && names.includes(known) ? known : nearestName(value, names);
   return near === undefined ? '' : `; did you mean "${near}"?`;
 }
 

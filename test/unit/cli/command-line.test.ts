@@ -129,6 +129,18 @@ test('errors are three lines and have their exit codes', async (t) => {
     [3, /there are no runs yet/, 'train', '--resume', 'gone'],
     [3, /run\.json/, 'train', '--resume', 'gone/run'],
     [3, /there are no runs yet/, 'sample', 'latest', '--prompt', 'hi'],
+    [
+      2,
+      /unknown option '--per_device_train_batch_size'\n.*\n.*it is --batch-size here/,
+      'train',
+      'a',
+      '--per_device_train_batch_size',
+      '4',
+    ],
+    [2, /unknown option '--num-train-epochs=3'\n.*\n.*it is --epochs here/, 'train', 'a', '--num-train-epochs=3'],
+    [2, /it is an argument without a name here/, 'train', '--dataset_name', 'a'],
+    [2, /takes no value: write --use-peft, or --no-use-peft/, 'train', 'a', '--use-peft=false'],
+    [2, /unknown option '--frobnicate'\n.*\n.*see `wishbone train --help`/, 'train', 'a', '--frobnicate'],
     [2, /unknown command 'lpan'/, 'lpan'],
     [2, /rounds/, 'speedup', 'pairs.jsonl', '--model', model, '--rounds', '0'],
   ];

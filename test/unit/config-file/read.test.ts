@@ -119,6 +119,28 @@ const wrong: readonly [name: string, text: string, where: string, what: RegExp, 
   ],
   ['out of range', '{"version": 1, "plan": {"epochs": 0}}', at(1, 'plan.epochs'), /of at least 1/, /set it/],
   ['no such loss', '{"version": 1, "training": {"loss_type": "dpo"}}', at(1, 'training.loss_type'), /"sigmoid" or "hinge"/, /set it/],
+  [
+    'DPO by its name',
+    '{"version": 1, "training": {"loss_type": "dpo"}}',
+    at(1, 'training.loss_type'),
+    /did you mean "sigmoid"\?/,
+    /set it/,
+  ],
+  ['a GPU', '{"version": 1, "runner": {"backend": "gpu"}}', at(1, 'runner.backend'), /did you mean "cuda"\?/, /set it/],
+  ['a number as text', '{"version": "1"}', at(1, 'version'), /expected 1, found "1"$/, /set it to 1/],
+  ...Object.entries({
+    'training.num_train_epochs': /^it is "plan\.epochs" here$/,
+    'plan.per_device_train_batch_size': /^it is "plan\.batch_size" here: .* × devices$/,
+    'training.gradient_accumulation_steps': /^it is "plan\.batch_size" here/,
+    'training.lora_rank': /^it is "training\.lora_r" here$/,
+    'training.lora_dropout': /^leave it out: .*dropout/,
+    'training.optim': /AdamW/,
+    model_name_or_path: /^it is "model" here$/,
+  }).map(([field, advice]): [string, string, string, RegExp, RegExp] => {
+    const [section, name] = field.split('.');
+    const inside = name === undefined ? { [field]: 1 } : { [section!]: { [name]: 1 } };
+    return [`TRL's ${field}`, JSON.stringify({ version: 1, ...inside }), at(1, field), /unknown/, advice];
+  }),
   ['twice', '{"version": 1,\n"name": "a",\n"name": "b"}', at(3, 'name'), /twice/, /remove/],
   ['both names', '{"version": 1, "plan": {"epochs": 1, "num_train_epochs": 2}}', at(1, 'plan.num_train_epochs'), /the same/, /remove/],
   ['no version', '\n{"name": "a"}', at(2, 'version'), /missing/, /add "version": 1/],
