@@ -48,6 +48,7 @@ export function addSpeedupCommand(program: Command): void {
 async function speedupCommand(files: readonly string[], options: Options): Promise<void> {
   const status = new StatusLine();
   const { dataset, model, plan, training, runner } = await fromHub(await readWholeInput(files, options), status);
+  if (plan.sharing === 'none') status.note('note: sharing "none" is what is compared with: "pair" is measured beside it');
   const autoCapacity = plan.capacity === 'auto' ? await suitedCapacity({ model, training, runner }) : undefined;
   const request = { dataset, model, plan, autoCapacity, pairs: options.pairs, rounds: options.rounds, runner };
   const result = await cancellable((signal) =>
@@ -63,7 +64,7 @@ function speedupReport(result: SpeedupResult): string {
     `${formatPercent(light)} of speed of light`;
   const threads = result.threads > 1 ? `, ${result.threads} threads` : '';
   return columns([
-    ['pairs', `${grouped(result.pairs)} in ${grouped(result.steps)} steps, ${result.device}${threads}`],
+    ['pairs', `${grouped(result.pairs)} in ${grouped(result.steps)} step${result.steps === 1 ? '' : 's'}, ${result.device}${threads}`],
     ['shared', side(result.sharedSeconds, result.sharedPairsPerSecond, result.sharedSpeedOfLight)],
     ['naive', side(result.naiveSeconds, result.naivePairsPerSecond, result.naiveSpeedOfLight)],
     ['measured ratio', `${result.ratio.toFixed(3)} (rounds from ${result.ratioMin.toFixed(3)} to ${result.ratioMax.toFixed(3)})`],

@@ -55,7 +55,10 @@ export async function* csvRows(source: ByteSource, delimiter: ',' | '\t', needed
       const chunk = await chunks.next();
       ended = chunk.done === true;
       if (header === undefined && !chunk.done && (size += chunk.value.length) > 2 * LONGEST_ROW) throw noRowBegins(file);
-      if (!chunk.done && header === undefined && endsLinesInReturns(chunk.value)) throw carriageReturns(file);
+      if (!chunk.done && header === undefined) {
+        if (endsLinesInReturns(chunk.value)) throw carriageReturns(file);
+        refuseOtherSeparator(chunk.value, { file, delimiter, needed });
+      }
       const error = await (chunk.done ? end() : write(chunk.value));
       for (const { cells, info } of parsed) {
         const line = lines.row(cells, info);
@@ -123,7 +126,7 @@ function readHeader(record: readonly Buffer[], where: string, delimiter: ',' | '
     const advice =
       names.length === 1
         ? `the header must name the columns, separated by ${delimiter === ',' ? 'commas' : 'tabs'}`
-        : `name the columns prompt, chosen and rejected in the first line; it has ${shown.join(', ')}`;
+        : `name the columns prompt, chosen and rejected in the first line; it has ${shown.join(', ')}; or say which is which: ${columnsFlag(names)}`;
     throw new WishboneError(`the header has no column "${name}"`, where, advice);
   }
   const twice = names.find((name, index) => names.indexOf(name) < index);
@@ -156,6 +159,47 @@ function readCells(
     return { error: new WishboneError('not UTF-8', `${where}, field "${header[bad]}"`, 'save the file as UTF-8') };
   }
   return { value: Object.fromEntries(record.map((cell, index) => [header[index], cell.toString('utf8')])) };
+}
+
+/** What `--columns` might say of a header whose names are others, or written otherwise. */
+function columnsFlag(names: readonly string[]): string {
+  const plain = (name: string): string => name.toLowerCase();
+  const like = ['prompt', 'chosen', 'rejected'].flatMap((field) =>
+    names.filter((name) => plain(name) === field).map((name) => [field, name]),
+  );
+  const isWhole = like.length === 3 && like.every(([, name]) => !/[=,]/.test(name!));
+  return `--columns ${isWhole ? like.map((pair) => pair.join('=')).join(',') : 'prompt=…,chosen=…,rejected=…'}`;
+}
+
+/** Separators that spreadsheets and others write, and what to do about each. */
+const OTHER_SEPARATORS = [
+  [';', 'semicolons', 'write it with commas, for example pandas.read_csv("pairs.csv", sep=";").to_csv("pairs.csv", index=False)'],
+  ['|', 'vertical bars', 'write it with commas, for example pandas.read_csv("pairs.csv", sep="|").to_csv("pairs.csv", index=False)'],
+  ['\t', 'tabs', 'give the file a name that ends in .tsv'],
+  [',', 'commas', 'give the file a name that ends in .csv'],
+] as const;
+
+/** @throws WishboneError for a header that has the columns when it is divided at another separator, and has them not at its own */
+function refuseOtherSeparator(
+  start: Buffer,
+  { file, delimiter, needed }: { readonly file: string; readonly delimiter: ',' | '\t'; readonly needed: readonly string[] },
+): void {
+  const [line = ''] = start.toString('utf8').split(/\r?\n/, 1);
+  const wanted = needed.length > 0 ? needed : ['chosen', 'rejected'];
+  const has = (separator: string): boolean => {
+    const names = line.split(separator).map((name) =>
+      name
+        .trim()
+        .replace(/^"(.*)"$/, '$1')
+        .trim(),
+    );
+    return wanted.every((name) => names.includes(name));
+  };
+  if (has(delimiter)) return;
+  const other = OTHER_SEPARATORS.find(([separator]) => separator !== delimiter && has(separator));
+  if (other === undefined) return;
+  const ours = delimiter === ',' ? 'commas' : 'tabs';
+  throw new WishboneError(`the columns are separated by ${other[1]}, not by ${ours}`, `${file}:1`, other[2]);
 }
 
 /** Whether the header ends in a carriage return with no line feed behind it. */

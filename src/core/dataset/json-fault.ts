@@ -96,7 +96,10 @@ class Scanner {
         this.#at++;
         return;
       }
-      if (c < ' ') throw new Fault(this.#at, 'a line break or control character inside text; write it as \\n');
+      if (c < ' ') {
+        const what = /[\r\n]/.test(c) ? 'line break' : c === '\t' ? 'tab' : 'control character';
+        throw new Fault(this.#at, `a ${what} inside text; write it as ${JSON.stringify(c).slice(1, -1)}`);
+      }
       if (c === '\\') {
         const escape = /^\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/.exec(this.#text.slice(this.#at, this.#at + 6));
         if (!escape) throw new Fault(this.#at, 'an unknown escape after a backslash');

@@ -27,7 +27,7 @@ export async function savedFiles(folder: string, split?: string): Promise<string
 }
 
 /** Whether there is such a folder of several splits. */
-export function isSavedDict(folder: string): Promise<boolean> {
+function isSavedDict(folder: string): Promise<boolean> {
   return isThere(path.join(folder, SPLITS));
 }
 

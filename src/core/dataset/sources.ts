@@ -6,7 +6,7 @@ import { isDatasetInfo, readDatasetInfo, type DatasetInfo } from './dataset-info
 import { isPlainKind } from './file-kinds.js';
 import type { DatasetForm } from './forms/index.js';
 import type { ReadOptions } from './read.js';
-import { isSavedDict, savedFiles, savedName, shownColumns } from './saved-folder.js';
+import { savedFiles, savedName, shownColumns } from './saved-folder.js';
 
 /** One file of a dataset. */
 export interface DatasetSource extends Partial<Omit<DatasetInfo, 'files'>> {
@@ -98,24 +98,23 @@ async function plain(name: string, weight: number): Promise<Found[]> {
     return whole === undefined ? listed(file, undefined, weight) : plain(whole, weight);
   }
   const [, folder, split] = /^(.+)#([^#/]+)$/.exec(file) ?? [];
-  if (folder !== undefined && split !== undefined && (await isSavedDict(folder))) {
-    return folderFiles(file, (await savedFiles(folder, split)) ?? [], weight);
-  }
+  const files = folder === undefined ? undefined : await savedFiles(folder, split);
+  if (files !== undefined) return folderFiles(file, files, weight);
   const entry = /^(.+\.json)#(.+)$/.exec(name);
   if (entry) return listed(path.resolve(entry[1] as string), entry[2] as string, weight);
   if (!/[*?[{]/.test(name)) return [{ path: file, weight }];
   // Loaded when needed: most datasets are one file.
   const { glob } = await import('tinyglobby');
   const signal = AbortSignal.timeout(LONGEST_SEARCH);
-  const files = (
+  const matches = (
     await glob(name, { absolute: true, onlyFiles: true, expandDirectories: false, signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error;
       throw tooFar(name);
     })
   ).sort();
   if (signal.aborted) throw tooFar(name);
-  if (files.length === 0) throw new WishboneError('no file matches', name, 'check the path and the wildcards');
-  return files.map((match) => ({ path: path.resolve(match), weight }));
+  if (matches.length === 0) throw new WishboneError('no file matches', name, 'check the path and the wildcards');
+  return matches.map((match) => ({ path: path.resolve(match), weight }));
 }
 
 /** All of a folder's files are one source. */

@@ -31,6 +31,13 @@ const cases: readonly Case[] = [
     where: ':2:16',
   },
   { name: 'a single quote', content: "{'prompt': 1}", what: /found "'" where a field name/, where: ':1:2' },
+  { name: 'a tab as it is', content: '{"prompt": "a\tb"}', what: /a tab inside text; write it as \\t$/, where: ':1:14' },
+  {
+    name: 'a control character',
+    content: '{"prompt": "\u0001"}',
+    what: /a control character inside text; write it as \\u0001$/,
+    where: ':1:13',
+  },
   { name: 'two objects on a line', content: '{} {}', what: /something follows/, where: ':1:3' },
   {
     name: 'a missing comma in a list',

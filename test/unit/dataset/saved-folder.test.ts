@@ -67,6 +67,9 @@ test('splits that are not there, or of which none is meant, are listed', async (
   const missing = await refusal(`${folder}/splits#dev`);
   assert.equal(missing.what, 'the dataset has no split dev');
   assert.match(missing.advice, /splits#train, .*splits#test$/);
+  const single = await refusal(`${folder}/shards#train`);
+  assert.equal(single.what, 'the dataset has no splits');
+  assert.match(single.advice, /give the folder alone: .*shards$/);
   const several = await refusal(`${folder}/other-splits`);
   assert.equal(several.what, 'the dataset has several splits, and none is called train');
   assert.equal((await findSources(`${folder}/other-splits#train_prefs`)).length, 1);

@@ -128,7 +128,7 @@ test('Parquet is told by its bytes, whatever the name', async (t) => {
 const faults: readonly (readonly [name: string, what: RegExp, where: string])[] = [
   ['header-only.csv', /is empty/, ''],
   ['missing-column.csv', /no column "rejected"/, ':1'],
-  ['semicolons.csv', /no column "chosen"/, ':1'],
+  ['semicolons.csv', /separated by semicolons, not by commas/, ':1'],
   ['column-twice.csv', /two columns "chosen"/, ':1'],
   ['too-few-cells-line-4.csv', /2 cells, but the header has 3/, ':4'],
   ['quote-not-closed-line-3.csv', /never closed/, ':3, field "chosen"'],
@@ -152,6 +152,24 @@ for (const [name, what, where] of faults) {
     assert.equal(error.exitCode, ExitCode.badInput);
   });
 }
+
+test('a header of other separators or other letters is told with what to do', async (t) => {
+  const told = async (name: string, header: string): Promise<string> => {
+    const { what, advice } = await errorOf(await datasetFile(t, `${header}\na;b;c\n`, name));
+    return `${what}. ${advice}`;
+  };
+  assert.match(await told('a.csv', '"prompt";"chosen";"rejected"'), /semicolons, not by commas\. .*sep=";"/);
+  assert.match(await told('b.csv', 'prompt\tchosen\trejected'), /tabs, not by commas\. .*\.tsv$/);
+  assert.match(await told('c.tsv', 'prompt,chosen,rejected'), /commas, not by tabs\. .*\.csv$/);
+  assert.match(
+    await told('d.csv', 'Prompt,Chosen,REJECTED'),
+    /no column "chosen"\. .*--columns prompt=Prompt,chosen=Chosen,rejected=REJECTED$/,
+  );
+  assert.match(await told('e.csv', 'question,good,bad'), /--columns prompt=…,chosen=…,rejected=…$/);
+  // A name may hold any of them.
+  const { pairs } = await readPairs(await datasetFile(t, 'prompt,chosen,rejected,"a;chosen;rejected"\na,b,c,d\n', 'f.csv'));
+  assert.equal(pairs.length, 1);
+});
 
 test('Parquet of any bytes is read, or a WishboneError', async (t) => {
   const bytes = await readFile(good('trl-explicit-text.snappy.parquet'));
