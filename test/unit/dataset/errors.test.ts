@@ -174,6 +174,12 @@ const cases: readonly Case[] = [
     where: ':1, field "chosen"',
   },
   {
+    name: 'a prompt of text beside messages that do not hold it',
+    content: jsonLines({ prompt: 'hi', chosen: [answer], rejected: [answer] }),
+    what: /^the prompt is text, while chosen and rejected are lists of messages/,
+    where: ':1, field "prompt"',
+  },
+  {
     name: 'an unknown speaker',
     content: jsonLines({ conversations: [{ ...turn, from: 'bot' }], chosen: turn, rejected: turn }),
     what: /unknown speaker "bot"/,

@@ -29,6 +29,13 @@ function readImplicit(reader: RowReader, options: PairingOptions): RowPairs {
 function splitMessages(reader: RowReader, chosen: Response<readonly Message[]>, rejected: Response<readonly Message[]>): MessagePair {
   const split = extractMessagePrompt(chosen.content, rejected.content);
   if (split.prompt.length === 0) {
+    if (typeof reader.fields['prompt'] === 'string') {
+      throw reader.error(
+        'the prompt is text, while chosen and rejected are lists of messages that do not hold it',
+        'prompt',
+        'write all three as text, or the prompt as messages too: [{"role": "user", "content": …}]',
+      );
+    }
     throw reader.error(
       'chosen and rejected have no message in common, so there is no prompt',
       chosen.path,
