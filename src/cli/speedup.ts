@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { WishboneError } from '../core/errors.js';
 import { suitedCapacity } from '../core/forecast/capacity.js';
 import { saveSpeedup, speedupRecord, type SpeedupResult, SPEEDUPS_FOLDER } from '../core/speedup/index.js';
 import { runTask } from '../core/tasks/index.js';
 import { formatPercent } from '../format.js';
+import { Exit } from './exit.js';
 import { fromHub } from './hub.js';
 import { cancellable } from './interrupt.js';
 import { addOptions, count, DATASET_HELP, MODEL_HELP, readWholeInput } from './options.js';
@@ -54,8 +56,14 @@ async function speedupCommand(files: readonly string[], options: Options): Promi
   const result = await cancellable((signal) =>
     runTask('speedup', request, { signal, onProgress: (progress) => status.show(progressText(progress)) }),
   ).finally(() => status.clear());
-  if (options.history !== false) await saveSpeedup(options.history, speedupRecord(request, result));
+  // What took minutes is told, whatever becomes of the record.
   console.log(options.json ? JSON.stringify(result) : speedupReport(result));
+  if (options.history === false) return;
+  await saveSpeedup(options.history, speedupRecord(request, result)).catch((error: unknown) => {
+    if (!(error instanceof WishboneError)) throw error;
+    status.note(error.format());
+    throw new Exit(error.exitCode);
+  });
 }
 
 function speedupReport(result: SpeedupResult): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exampleData, exampleModel, outcome, cli, runner } from './support.js';
+import { briefData, cli, exampleData, exampleModel, outcome, runner, wishbone } from './support.js';
 
 /** Runs a program under a limit of the shell's. */
 const under = (limit: string, ...words: string[]) => outcome('bash', ['-c', `ulimit ${limit}; exec "$@"`, 'bash', ...words]);
@@ -39,4 +39,24 @@ test('what cannot be printed is an error, and an error that cannot be printed en
   assert.equal((await to('2>/dev/full', 'check', '/nowhere.jsonl')).code, 3);
   const { code, stderr } = await to('| head -c 1', 'completion', 'bash');
   assert.deepEqual([code, stderr], [0, '']);
+});
+
+test('where no temporary folder can be made, what needs one says so', async () => {
+  for (const words of [
+    ['sample', exampleModel, '--prompt', 'hi', '--max-new-tokens', '2'],
+    ['speedup', briefData(), '--model', exampleModel, '--pairs', '2', '--rounds', '1', '--no-history'],
+  ]) {
+    const { code, stdout, stderr } = await outcome('env', ['TMPDIR=/nowhere/at all', process.execPath, cli, ...words]);
+    assert.deepEqual([code, stdout], [5, ''], stderr);
+    assert.match(stderr, /^error: a folder for temporary files cannot be made: .+\n {2}at: \/nowhere\/at all\n {2}fix: set TMPDIR .+$/m);
+  }
+});
+
+test('a measurement that cannot be kept is told first', async () => {
+  const data = briefData();
+  const words = ['speedup', data, '--model', exampleModel, '--pairs', '2', '--rounds', '1', '--history', `${data}/here`, '--json'];
+  const { code, stdout, stderr } = await wishbone(...words);
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /^error: cannot make the folder of measurements/m);
+  assert.ok((JSON.parse(stdout) as { ratio: number }).ratio > 0);
 });

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { ExitCode, WishboneError } from '../errors.js';
+import { makeTemporaryFolder } from '../files/temporary-folder.js';
 import type { RecomputedLayers } from '../options/index.js';
 import type { RunConfig } from '../run/config.js';
 import { PLAN_FILE, RUN_FILE, runText } from '../run/folder.js';
@@ -37,7 +37,7 @@ export class PlanScratch {
 
   /** Where the plan goes; the folder is made when it is first asked for. */
   async planFile(): Promise<string> {
-    return path.join(await (this.#folder ??= mkdtemp(path.join(tmpdir(), 'wishbone-forecast-'))), PLAN_FILE);
+    return path.join(await (this.#folder ??= makeTemporaryFolder('wishbone-forecast-')), PLAN_FILE);
   }
 
   /**

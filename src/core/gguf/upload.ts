@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { makeTemporaryFolder } from '../files/temporary-folder.js';
 import { mostBytes, openPlain, readPlainText } from '../files/plain-file.js';
 import { unlessMissing } from '../files/unless-missing.js';
 import { type HubSettings, pushedModel, type Pushed, pushFiles, type PushRequest } from '../hub/index.js';
@@ -89,7 +89,7 @@ export async function pushGguf(settings: HubSettings, upload: GgufUpload, push: 
   const name = push.name ?? upload.name;
   const owner = name.includes('/') ? `${name.split('/')[0]}/` : '';
   const base = push.baseModel ?? (card === undefined ? undefined : await pushedModel(settings, `${owner}${upload.ofModel}`, work.signal));
-  const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-card-'));
+  const folder = await makeTemporaryFolder('wishbone-card-');
   try {
     const pushed = files.map((file) => ({ path: path.basename(file), file }));
     for (const file of files) {

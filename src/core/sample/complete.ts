@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
+import { makeTemporaryFolder } from '../files/temporary-folder.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { RunnerOptions } from '../options/index.js';
 import { locateRunner } from '../runner/locate-runner.js';
@@ -80,7 +80,7 @@ interface Line {
 
 async function linesOf(model: SampledModel, asked: object, runner: RunnerOptions, work: CompletionWork, known?: string): Promise<Line[]> {
   const program = known ?? (await locateRunner());
-  const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-sample-'));
+  const folder = await makeTemporaryFolder('wishbone-sample-');
   try {
     const request = path.join(folder, 'request.json');
     await writeFile(request, JSON.stringify(asked));

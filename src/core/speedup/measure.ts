@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ExitCode, WishboneError } from '../errors.js';
+import { makeTemporaryFolder } from '../files/temporary-folder.js';
 import { decidedPlan, planFor, summarise, type PlanSummary } from '../prepare/index.js';
 import { tokeniseDataset } from '../tokenise/index.js';
 import { writePlan } from '../plan/index.js';
@@ -97,7 +97,7 @@ export async function measureSpeedup(request: SpeedupRequest, work: WorkOptions 
   const shared = await planFor(dataset, { ...options, sharing }, work);
   const naive = await planFor(dataset, { ...options, sharing: 'none' }, work);
 
-  const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-speedup-'));
+  const folder = await makeTemporaryFolder('wishbone-speedup-');
   try {
     const sharedFile = path.join(folder, 'shared.safetensors');
     const naiveFile = path.join(folder, 'naive.safetensors');

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, WishboneError } from '../errors.js';
+import { makeTemporaryFolder } from '../files/temporary-folder.js';
 import { readSafetensors } from '../files/safetensors.js';
 import type { RunnerOptions } from '../options/index.js';
 import { type Plan, writePlan } from '../plan/index.js';
@@ -27,7 +27,7 @@ export async function targetLogps(
   program?: string,
 ): Promise<Float32Array[]> {
   const runner = program ?? (await locateRunner());
-  const folder = await mkdtemp(path.join(tmpdir(), 'wishbone-why-'));
+  const folder = await makeTemporaryFolder('wishbone-why-');
   try {
     const file = path.join(folder, 'plan.safetensors');
     await writePlan(file, plan);
