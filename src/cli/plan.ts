@@ -12,7 +12,7 @@ import { cancellable } from './interrupt.js';
 import { addDatasetOptions, addOptions, DATASET_HELP, MODEL_HELP, planOptionNames, readWholeInput } from './options.js';
 import { predictedRows } from './run-text.js';
 import { clock, columns, grouped, progressText, StatusLine } from './terminal.js';
-import { columnWarnings, unusedRows } from './unused.js';
+import { dataWarnings, unusedRows } from './unused.js';
 
 interface Options extends Record<string, unknown> {
   readonly out?: string;
@@ -48,7 +48,7 @@ async function planCommand(files: readonly string[], options: Options): Promise<
   );
   // Of a run that is started here.
   const { time, cards } = await forecastRunAndCards({ ...given, summary, runsFolders: [path.resolve(given.runs ?? RUNS_FOLDER)] });
-  if (options.json) for (const warning of columnWarnings(summary)) console.error(warning);
+  if (options.json) for (const warning of dataWarnings(summary)) console.error(warning);
   if (options.json)
     console.log(
       JSON.stringify({ ...summary, time, ...(cards ? { cards } : {}), ...(out ? { out } : {}), ...(evalOut ? { evalOut } : {}) }),
@@ -144,7 +144,7 @@ export function planReport(
   if (cards.length > 0) rows.push(['', `connected by ${CARDS_CONNECTION.name}`]);
   rows.push(...unusedRows(plan));
   if (out !== undefined) rows.push(['written to', out]);
-  return [columns(rows), ...columnWarnings(plan)].join('\n\n');
+  return [columns(rows), ...dataWarnings(plan)].join('\n\n');
 }
 
 function cardRow({ cards, seconds, communication, exposed, shard }: CardForecast): [string, string] {

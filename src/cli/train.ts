@@ -51,7 +51,7 @@ import { headlineRows, rankRows, recomputedLayers, recomputedRows, timeText } fr
 import { clock, columns, progressText, StatusLine } from './terminal.js';
 import { takePart } from './take-part.js';
 import { parseReportTo, REPORT_TO_HELP, sentTo, tellingTroubles, trackedRows } from './track.js';
-import { columnWarnings } from './unused.js';
+import { dataWarnings } from './unused.js';
 
 /** Milliseconds that a run's process may take to end after its last word. */
 const MOST_TO_GO = 10_000;
@@ -184,7 +184,7 @@ async function prepare(
       const rate =
         rateFactor === undefined ? '' : `\nlearning rate ${formatOption(training.learning_rate)}: ${rateReason(parameters, training)}`;
       console.log(`${planReport(summary, { time })}${rate}\n`);
-    } else for (const warning of columnWarnings(summary)) console.error(warning);
+    } else for (const warning of dataWarnings(summary)) console.error(warning);
     return { folder, summary, ahead };
   } catch (error) {
     ahead?.dismiss();

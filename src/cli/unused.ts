@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { leftOutText, mostlyLeftOut, rowWhere, unreadText } from '../core/dataset/index.js';
-import type { PlanSummary } from '../core/prepare/index.js';
+import { type PlanSummary, trainedOnToo } from '../core/prepare/index.js';
 
 type Summary = Pick<PlanSummary, 'files' | 'evalFiles'>;
 
@@ -18,13 +18,15 @@ export function unusedRows({ files, evalFiles }: Summary): [string, string][] {
   return [...titled('not read', unread), ...titled('left out', leftOut)];
 }
 
-/** What looks like a slip in how a dataset is read: three lines each, as an error has them. */
-export function columnWarnings({ files, evalFiles }: Summary): string[] {
-  return [...files, ...evalFiles].flatMap(({ path: file, rows, columnReport, leftOut }) => {
+/** What looks like a slip in the files, and in how they are read: three lines each, as an error has them. */
+export function dataWarnings({ files, evalFiles }: Summary): string[] {
+  const whole = trainedOnToo({ files, evalFiles }).map(({ file, what, advice }) => `warning: ${what}\n  at: ${file}\n  fix: ${advice}`);
+  const columns = [...files, ...evalFiles].flatMap(({ path: file, rows, columnReport, leftOut }) => {
     const mostly = mostlyLeftOut(leftOut, rows);
     const all = [...columnReport.warnings, ...(mostly === undefined ? [] : [{ ...mostly, first: leftOut.first[0] }])];
     return all.map(({ what, first, advice }) => {
       return `warning: ${what}\n  at: ${first === undefined ? file : rowWhere(file, first)}\n  fix: ${advice}`;
     });
   });
+  return [...whole, ...columns];
 }

@@ -1,5 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { readRun } from '../run/folder.js';
+import { evaluatesTrained, isTrainedOn } from '../run/trained-on.js';
 import { type Completion, sampledModels, Sampler } from '../sample/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { type Comparison, completeSides } from './complete-sides.js';
@@ -121,10 +122,9 @@ export class Judging {
     await readRecord(file);
     const known = new Known(await readRecords(folder), judgeKey(head.judge));
     const sides = { first, second };
-    const isTrainedOn =
-      source.sha256 === config.dataset.sha256 || (config.dataset.files ?? []).some(({ sha256 }) => sha256 === source.sha256);
+    const isKnown = source.from === 'dataset' ? isTrainedOn(config, source.sha256) : evaluatesTrained(config);
     const plan = {
-      ...{ file, head, prompts: prompts.length, tooLong, isTrainedOn: source.from === 'dataset' && isTrainedOn },
+      ...{ file, head, prompts: prompts.length, tooLong, isTrainedOn: isKnown },
       ...costOf(request, prompts, sides, head, known, sampler),
       isPaid: judge.kind === 'endpoint' && (!isLoopback(judge.url) || ask.key !== undefined),
     };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
+import { unlessMissing } from '../files/unless-missing.js';
 import { inspectModel } from '../model/index.js';
 import { readRun, RUN_FILE } from '../run/folder.js';
 import { type SampledModel, sampledModels, type SampledModels } from '../sample/index.js';
@@ -67,7 +68,10 @@ export async function longestOf({ model }: Side): Promise<number> {
 async function keyOf({ folder, adapter }: SampledModel): Promise<string> {
   const hash = createHash('sha256');
   for (const own of [folder, ...(adapter === undefined ? [] : [adapter])]) {
-    for (const name of (await readdir(own)).filter((each) => MODEL_FILES.test(each)).sort()) {
+    const names = await unlessMissing(own, () => readdir(own));
+    if (names === undefined)
+      throw new WishboneError('no such model folder', own, 'put the model back there, or name another side, such as the chosen responses');
+    for (const name of names.filter((each) => MODEL_FILES.test(each)).sort()) {
       const { size, mtimeMs } = await stat(path.join(own, name));
       hash.update(JSON.stringify([name, size, mtimeMs]));
     }

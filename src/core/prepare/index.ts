@@ -5,3 +5,4 @@ export { obtainPlan, type PlannedDataset, type ReadyTokens } from './obtain-plan
 export { prepareRun, type RunRequest } from './prepare-run.js';
 export { checkInputs, type RunInputs } from './check-inputs.js';
 export { writePlanned } from './write-planned.js';
+export { trainedOnToo } from './trained-on-too.js';

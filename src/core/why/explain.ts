@@ -4,6 +4,7 @@ import type { PairsOf } from '../pairs/table.js';
 import { readPlan, readPlanPairs } from '../plan/index.js';
 import { EVAL_PLAN_FILE, PLAN_FILE, readRun } from '../run/folder.js';
 import { isActive, runState } from '../run/state.js';
+import { evaluatesTrained } from '../run/trained-on.js';
 import { type MeanInterval, meanInterval } from '../statistics/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import { type ChangeStart, pairChanges } from './changes.js';
@@ -76,7 +77,9 @@ export async function explainChosen(
   const verdict = verdictOf(chosen);
   const steps = (await readPlanPairs(path.join(folder, PLAN_FILE))).stepPairStart.length - 1;
   const base = { name: config.name, of, evaluates, step, steps, start, seen, chosen, rejected, perToken, verdict };
-  const notes = await notesOf(folder, { ...base, after: changes.after }, config.training.ld_alpha !== 1, config.training.sft_steps > 0);
+  const { ld_alpha: ldAlpha, sft_steps: sftSteps } = config.training;
+  const facts = { isTrainedToo: evaluatesTrained(config), isWeighted: ldAlpha !== 1, isSupervised: sftSteps > 0 };
+  const notes = await notesOf(folder, { ...base, after: changes.after }, facts);
   if (chosen === undefined || rejected === undefined) {
     return { ...base, summary: nothingText(base), notes, parts: [], patterns: [], remedies: [], tokens: undefined };
   }
@@ -152,14 +155,13 @@ async function notesOf(
     after,
     evaluates,
   }: Pick<WhyAnswer, 'of' | 'start' | 'step' | 'steps' | 'evaluates'> & { readonly after: number },
-  isWeighted: boolean,
-  isSupervised: boolean,
+  { isTrainedToo, isWeighted, isSupervised }: Readonly<Record<'isTrainedToo' | 'isWeighted' | 'isSupervised', boolean>>,
 ): Promise<string[]> {
   const state = await runState(folder);
   const from = start === 'reference' ? 'the reference' : 'when a pair was first seen';
   const notes = [`Changes are from ${from} to step ${step}, in nats: one nat is a factor of 2.7`];
   if (of === 'train') notes.push(`Pairs trained on, those last seen after step ${after}; each is as it was before the update of that step`);
-  else notes.push('Pairs that the run evaluates and does not train on');
+  else notes.push(isTrainedToo ? 'Pairs that the run evaluates, and trains on too' : 'Pairs that the run evaluates and does not train on');
   if (of === 'train' && !evaluates) notes.push('With an eval dataset, pairs that are not trained on would tell more');
   if (state !== 'finished') {
     notes.push(`The run is not finished (${isActive(state) ? 'it is at work' : state}): step ${step} of ${steps}`);

@@ -146,6 +146,21 @@ test('bad rows and unread columns come with a click that does something about th
   }
 });
 
+test('a file that is evaluated on and trained on is told first', () => {
+  const file = (name: string, sha256: string): object => ({
+    ...{ path: `/d/${name}`, rows: 9, sha256, leftOut: { rows: 0, first: [] } },
+    columnReport: { unread: [], warnings: [] },
+  });
+  const told = (files: readonly object[], evalFiles: readonly object[]): readonly string[] =>
+    dataNotices({ files, evalFiles } as unknown as PlanSummary).map(({ tone, title }) => `${tone}: ${title}`);
+  const [a, b] = [file('a.jsonl', 'a'), file('b.jsonl', 'b')];
+  assert.deepEqual(told([a], [b]), []);
+  assert.deepEqual(told([a], []), []);
+  assert.deepEqual(told([b, a], [a]), ['warn: "a.jsonl" is trained on and evaluated on: the figures say what the model remembers']);
+  const copy = told([a], [file('c.jsonl', 'a')]);
+  assert.match(copy[0]!, /"c\.jsonl" is evaluated on and the same as "a\.jsonl", which is trained on/);
+});
+
 test('prompts in common come with a click that shares them', () => {
   const commonPrompts = { pairs: 2400, prompts: 400, ratio: 3.46, tokens: 1000, promptTokens: 1 };
   const plan = { planTokens: 3460, bins: 75, epochs: 1 };

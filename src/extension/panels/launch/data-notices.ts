@@ -2,13 +2,16 @@ import path from 'node:path';
 
 import { leftOutText, mostlyLeftOut, remedyLabel, trainWithoutLabel, unreadText } from '../../../core/dataset/index.js';
 import { OPTIONS } from '../../../core/options/index.js';
-import { type PlanSummary, sharingAdvice, type SharingOfPlan } from '../../../core/prepare/index.js';
+import { type PlanSummary, sharingAdvice, type SharingOfPlan, trainedOnToo } from '../../../core/prepare/index.js';
 import { formatCount, plural, sentence } from '../../../format.js';
 import type { ForecastAction, ForecastNotice } from '../../../protocol/launch.js';
 
 /** What in the files is not used, with actions that make use of it. */
 export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'evalFiles'>): ForecastNotice[] {
   const all = [...files, ...evalFiles];
+  const slips = trainedOnToo({ files, evalFiles }).map(
+    ({ what, advice }): ForecastNotice => ({ tone: 'warn', title: sentence(what), text: `${sentence(advice)}.`, actions: [] }),
+  );
   const named = (file: string, text: string): string => (all.length > 1 ? `${path.basename(file)}: ${text}` : text);
   const warnings = all.flatMap(({ path: file, columnReport }) =>
     columnReport.warnings.map(
@@ -42,7 +45,7 @@ export function dataNotices({ files, evalFiles }: Pick<PlanSummary, 'files' | 'e
     const text = unreadText(columnReport);
     return text === undefined ? [] : [{ tone: 'plain', title: named(file, 'Columns that are not read'), text, actions: [] }];
   });
-  return [...warnings, ...leftOut, ...unread];
+  return [...slips, ...warnings, ...leftOut, ...unread];
 }
 
 /** What pairs have in common and the plan does not share, with a click that makes it. */
