@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
 import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { noModel } from './no-model.js';
 
 const MOST_PER_FIELD = 2 ** 31 - 1;
 
@@ -131,9 +132,7 @@ export async function readFields(folder: string): Promise<{ readonly file: strin
   try {
     text = await readPlainText(file, mostBytes.json);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new WishboneError('the model folder has no config.json', file, 'give a Hugging Face model folder');
-    }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw await noModel(folder);
     throw new WishboneError(`cannot read the file (${(error as Error).message})`, file, 'check its permissions');
   }
   return { file, fields: parseFields(text, file) };
