@@ -1,6 +1,6 @@
 import { FieldError, isFields, kindOf, RowReader, type Fields } from '../dataset/fields.js';
-import { detectForm, FORM_COLUMNS, readForm } from '../dataset/forms/index.js';
-import { formDescriptions, type DatasetForm } from '../dataset/index.js';
+import { detectForm, FORM_COLUMNS, NO_FORM_ADVICE, readForm } from '../dataset/forms/index.js';
+import type { DatasetForm } from '../dataset/index.js';
 import { refuseMedia } from '../dataset/media.js';
 import { LONGEST_ROW, rowTooLong } from '../dataset/row-limit.js';
 import { unpairedFeedback } from '../dataset/unpaired.js';
@@ -73,8 +73,7 @@ export function checkRow(text: string, settings: RowSettings = {}): RowCheck {
       return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: new FieldLocator(text).value(field) }] };
     }
     const what = 'the fields of this row match no known form of preference pair';
-    const advice = `use one of: ${Object.values(formDescriptions).join('; ')}`;
-    return { ...unread, problems: [{ check: 'unknown-form', what, advice, span: opening }] };
+    return { ...unread, problems: [{ check: 'unknown-form', what, advice: NO_FORM_ADVICE, span: opening }] };
   }
   return { ...checkPair(form, value, new FieldLocator(text), settings), form, isJson: true, opening };
 }

@@ -1,7 +1,7 @@
 import { WishboneError } from '../errors.js';
 import { mapColumns, usedColumns, type ColumnMap } from './columns.js';
 import { FieldError, isFields, kindOf, RowReader, type Fields } from './fields.js';
-import { type DatasetForm, detectForm, formDescriptions, type FormOptions, readForm } from './forms/index.js';
+import { type DatasetForm, detectForm, formDescriptions, type FormOptions, NO_FORM_ADVICE, readForm } from './forms/index.js';
 import { refuseMedia } from './media.js';
 import type { PairCounts } from './pairing.js';
 import { readRows } from './rows.js';
@@ -175,7 +175,7 @@ export class Dataset {
       throw new WishboneError(
         keys === '' ? 'the row is an empty object' : `the fields match no known form of preference pair: ${keys}`,
         where,
-        `use one of: ${Object.values(formDescriptions).join('; ')}`,
+        NO_FORM_ADVICE,
       );
     }
     const first = (this.#firstForm ??= { form, kind: undefined, name: rowName(row) });

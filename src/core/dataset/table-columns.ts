@@ -1,5 +1,6 @@
 import { WishboneError } from '../errors.js';
 import { isMediaName } from './media.js';
+import { COLUMNS_HINT } from './forms/index.js';
 import { isTooLong, rowTooLong } from './row-limit.js';
 import type { Columns } from './row.js';
 import type { FileColumn } from './source.js';
@@ -84,7 +85,7 @@ function noColumns(names: readonly string[], file: string): WishboneError {
   return new WishboneError(
     `the columns match no known form of preference pair: ${shown.join(', ')}`,
     file,
-    'name the columns prompt, chosen and rejected',
+    `name the columns prompt, chosen and rejected; or say which is which: ${COLUMNS_HINT}`,
   );
 }
 

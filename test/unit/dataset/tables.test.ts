@@ -171,6 +171,14 @@ test('a header of other separators or other letters is told with what to do', as
   assert.equal(pairs.length, 1);
 });
 
+test('fields by other names: the advice is to say which is which', async (t) => {
+  const lines = await errorOf(await datasetFile(t, '{"question": "a", "good": "b", "bad": "c"}', 'a.jsonl'));
+  for (const error of [lines, await errorOf(bad('no-known-columns.parquet'))]) {
+    assert.match(error.what, /match no known form/);
+    assert.match(error.advice, /say which (field )?is which: --columns prompt=…,chosen=…,rejected=…/);
+  }
+});
+
 test('Parquet of any bytes is read, or a WishboneError', async (t) => {
   const bytes = await readFile(good('trl-explicit-text.snappy.parquet'));
   await fc.assert(

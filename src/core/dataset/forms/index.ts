@@ -45,6 +45,12 @@ export const formDescriptions = Object.fromEntries(Object.entries(FORMS).map(([n
   Record<DatasetForm, string>
 >;
 
+/** What says that a file has other names for its fields: a flag, and an option of run configs. */
+export const COLUMNS_HINT = '--columns prompt=…,chosen=…,rejected=… (plan.columns of a run config)';
+
+/** What to do about a row of no form. */
+export const NO_FORM_ADVICE = `say which field is which: ${COLUMNS_HINT}; or use one of: ${Object.values(formDescriptions).join('; ')}`;
+
 /** Those that only one form has come first, those of published sets where nothing else can be meant. */
 const DETECTED: readonly DatasetForm[] = [
   'sharegpt',
