@@ -39,11 +39,15 @@ export function addCheckCommand(program: Command): void {
 async function checkCommand(files: readonly string[], options: Options): Promise<void> {
   const status = new StatusLine();
   const { dataset, evalDataset, model, plan } = await fromHub(await readInput(files, options), status, 'tokenizer');
-  const sources = await findSources(dataset ?? [], parseColumns(plan.columns));
-  const evalFiles = evalDataset && (await findSources(evalDataset)).map((source) => source.path);
+  const columns = parseColumns(plan.columns);
+  const sources = await findSources(dataset ?? [], columns);
+  const evalSources = evalDataset && (await findSources(evalDataset, columns));
+  const evalFiles = evalSources?.map((source) => source.path);
+  const trained = new Set(sources.map((source) => source.path));
   const found = await cancellable(async (signal) => {
     const checks: DatasetCheck[] = [];
-    for (const source of sources) {
+    // A run config's files for evaluation are read by the run as well.
+    for (const source of [...sources, ...(evalSources ?? []).filter((each) => !trained.has(each.path))]) {
       const onProgress = (progress: Parameters<typeof progressText>[0]): void => status.show(progressText(progress));
       const { form } = readOptionsOf(source, plan);
       const task = { source: { ...source, form }, options: { model, maxLength: plan.max_length, evalFiles } };

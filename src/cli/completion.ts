@@ -15,11 +15,13 @@ export function addCompletionCommand(program: Command): void {
     ?.summary('print a completion script for your shell')
     .description('Prints a script that completes commands, options and runs. For bash: source <(wishbone completion bash)');
   for (const command of completion.commands.values()) {
-    const run = command.arguments.get('run');
-    if (run === undefined) continue;
-    run.handler = (suggest) => {
-      for (const id of runIds()) suggest(id, '');
-    };
+    // What names a run is called so, or takes what is called so.
+    for (const run of [command.arguments.get('run'), command.options.get('resume')]) {
+      if (run === undefined) continue;
+      run.handler = (suggest) => {
+        for (const id of runIds()) suggest(id, '');
+      };
+    }
   }
 }
 

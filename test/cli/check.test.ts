@@ -113,3 +113,19 @@ test('what cannot be checked at all is one error, as JSON too when JSON was aske
   assert.equal(usage.code, 2);
   assert.match((JSON.parse(usage.stdout) as { error: { what: string } }).error.what, /nonsense/);
 });
+
+test('files for evaluation of a run config are checked as well, as a run reads them', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [data, held, config] = [join(folder, 'a.jsonl'), join(folder, 'b.jsonl'), join(folder, 'run.wishbone.json')];
+  const row = (question: string, chosen: string): string => `${JSON.stringify({ question, chosen, rejected: 'no' })}\n`;
+  await writeFile(data, row('x', 'yes'));
+  await writeFile(held, row('y', ''));
+  const plan = { columns: 'prompt=question' };
+  const write = (evalDataset: string): Promise<void> =>
+    writeFile(config, JSON.stringify({ version: 1, dataset: 'a.jsonl', eval_dataset: evalDataset, plan, training: { eval_steps: 1 } }));
+  await write('b.jsonl');
+  const { code, report: found } = await report(config);
+  assert.deepEqual([code, found.files.map(({ problems }) => problems.map(({ check }) => check))], [3, [[], ['empty-response']]]);
+  await write('a.jsonl');
+  assert.equal((await report(config)).report.files.length, 1);
+});

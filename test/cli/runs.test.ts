@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertOneError } from './one-error.js';
-import { cli, exampleData, exampleModel, temporaryFolder, wishbone } from './support.js';
+import { cli, exampleData, exampleModel, outcome, temporaryFolder, wishbone } from './support.js';
 
 const options = ['--model', exampleModel, '--preset', 'quick', '--batch-size', '4', '--save-steps', '5'];
 
@@ -198,7 +198,7 @@ test('Ctrl-C ends with 130 when the run is not done, and without a terminal prog
   assert.match(stdout, /^stopped +continue with: wishbone train --resume/m);
 });
 
-test('the shell is told of commands, options, choices and runs', async () => {
+test('the shell is told of commands, options, choices and runs', async (t) => {
   const script = await wishbone('completion', 'bash');
   assert.equal(script.code, 0, script.stderr);
   assert.match(script.stdout, /complete .*wishbone/);
@@ -206,4 +206,18 @@ test('the shell is told of commands, options, choices and runs', async () => {
   assert.match(await suggested(''), /^train\t/m);
   assert.match(await suggested('train', '--sha'), /^--sharing/m);
   assert.match(await suggested('train', '--sharing', ''), /^pair/m);
+  // Runs are those below the folder that the shell is in.
+  const folder = await temporaryFolder(t);
+  await mkdir(join(folder, '.wishbone/runs/20260102-150405-harbor'), { recursive: true });
+  for (const words of ["show ''", "sample ''", "train --resume ''"]) {
+    const { stdout } = await outcome('bash', [
+      '-c',
+      `cd "$1" && exec "$2" "$3" complete -- ${words}`,
+      'bash',
+      folder,
+      process.execPath,
+      cli,
+    ]);
+    assert.match(stdout, /^20260102-150405-harbor/m, words);
+  }
 });
