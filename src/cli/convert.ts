@@ -5,7 +5,7 @@ import { SHARED_FILE, writeFileAtomically } from '../core/files/atomic-file.js';
 import { checkConfigName } from '../core/config-file/index.js';
 import { convertConfig, convertedName, noteText, type ConversionNote, type Source, SOURCES } from '../core/convert/index.js';
 import { ExitCode, WishboneError } from '../core/errors.js';
-import { mostBytes, readPlainText } from '../core/files/plain-file.js';
+import { mostBytes, readWrittenText } from '../core/files/plain-file.js';
 import { count } from './options.js';
 
 interface Options {
@@ -37,7 +37,7 @@ async function convertCommand(argument: string, options: Options): Promise<void>
   const file = path.resolve(argument);
   const out = path.resolve(options.out ?? convertedName(file));
   checkConfigName(out);
-  const text = await readPlainText(file, mostBytes.settings).catch((error: NodeJS.ErrnoException | WishboneError) => {
+  const text = await readWrittenText(file, mostBytes.settings).catch((error: NodeJS.ErrnoException | WishboneError) => {
     if (error instanceof WishboneError) throw error;
     const what = error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.message})`;
     throw new WishboneError(what, file, 'check the path and your read permission');

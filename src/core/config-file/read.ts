@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
-import { mostBytes, readPlain } from '../files/plain-file.js';
+import { mostBytes, readWrittenText } from '../files/plain-file.js';
 import {
   checkOptions,
   DEFAULTS,
@@ -41,16 +41,16 @@ export function isConfigFile(file: string): boolean {
 /** Reads a run config. @throws WishboneError for the first thing that is wrong, with file, line and field */
 export async function readConfigFile(file: string): Promise<ConfigFile> {
   const absolute = path.resolve(file);
-  let bytes;
+  let text;
   try {
-    bytes = await readPlain(absolute, mostBytes.settings);
+    text = await readWrittenText(absolute, mostBytes.settings);
   } catch (error) {
     if (error instanceof WishboneError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const what = code === 'ENOENT' ? 'no such file' : `cannot be read (${message})`;
     throw new WishboneError(what, absolute, 'check the path and your read permission');
   }
-  return parseConfigFile(bytes.toString('utf8'), absolute);
+  return parseConfigFile(text, absolute);
 }
 
 /** The same of a text. @param file absolute; never opened */

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { WishboneError } from '../errors.js';
-import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { mostBytes, readWrittenText } from '../files/plain-file.js';
 import type { ColumnMap } from './columns.js';
 import { isFields, kindOf, type Fields } from './fields.js';
 import { DEFAULT_TAGS, type ShareGptTags } from './llama-factory.js';
@@ -100,7 +100,7 @@ export async function readDatasetInfo(file: string, name: string | undefined): P
 async function readEntries(file: string): Promise<Fields> {
   let text;
   try {
-    text = await readPlainText(file, mostBytes.json);
+    text = await readWrittenText(file, mostBytes.json);
   } catch (error) {
     if (error instanceof WishboneError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';

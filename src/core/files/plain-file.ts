@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { constants, openSync, closeSync, fstatSync, readFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { WishboneError } from '../errors.js';
@@ -66,7 +67,23 @@ export async function readPlainText(file: string, most: number): Promise<string>
   return (await readPlain(file, most)).toString('utf8');
 }
 
-/** The same at once, where nothing can be awaited. */
+/**
+ * The text of a file that a person writes, without a byte order mark.
+ *
+ * @throws WishboneError as {@link readPlain}, and when the bytes are no UTF-8: read as such, names in them would be others
+ */
+export async function readWrittenText(file: string, most: number): Promise<string> {
+  const bytes = await readPlain(file, most);
+  const [first, second] = bytes;
+  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+  if (isUtf16 || !isUtf8(bytes)) {
+    const advice = `save it as UTF-8${isUtf16 ? ' (in PowerShell: Out-File -Encoding utf8)' : ''}`;
+    throw new WishboneError(`the file is ${isUtf16 ? 'UTF-16' : 'not UTF-8'}`, file, advice);
+  }
+  return bytes.toString('utf8').replace(/^\ufeff/, '');
+}
+
+/** The same as {@link readPlainText} at once, where nothing can be awaited. */
 export function readPlainTextSync(file: string, most: number): string {
   const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

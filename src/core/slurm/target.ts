@@ -2,7 +2,7 @@ import path from 'node:path';
 import { type ParseError, parse as parseJsonc } from 'jsonc-parser';
 
 import { WishboneError } from '../errors.js';
-import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { mostBytes, readWrittenText } from '../files/plain-file.js';
 import { nearestName } from '../nearest-name.js';
 import { type Rule, valueProblem } from '../options/rule.js';
 
@@ -101,7 +101,7 @@ export function findTarget(targets: readonly SlurmTarget[], name: string, where:
 export async function targetsOfFolder(folder: string): Promise<{ readonly targets: readonly SlurmTarget[]; readonly where: string }> {
   for (let at = path.resolve(folder); ; at = path.dirname(at)) {
     const file = path.join(at, '.vscode', 'settings.json');
-    const text = await readPlainText(file, mostBytes.settings).catch((error: unknown) => {
+    const text = await readWrittenText(file, mostBytes.settings).catch((error: unknown) => {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
       throw error;

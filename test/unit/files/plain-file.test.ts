@@ -93,3 +93,24 @@ test('a file is read to its end, and not at all when it is longer than its kind 
   assert.throws(() => readPlainTextSync(file, 99), tooLong);
   await assert.rejects(readPlainText(path.join(folder, 'absent'), mostBytes.json), { code: 'ENOENT' });
 });
+
+test('files that people write are UTF-8, with a byte order mark or without; others are refused by their encoding', async () => {
+  const place = async (name: string, bytes: Buffer): Promise<string> => {
+    const file = path.join(folder, name);
+    await writeFile(file, bytes);
+    return file;
+  };
+  const config = '{"version": 1, "name": "café", "dataset": "a.jsonl"}';
+  const list = JSON.stringify({ pairs: { file_name: 'a.jsonl', ranking: true } });
+  await place('a.jsonl', Buffer.from(''));
+  const marked = await readConfigFile(await place('marked.wishbone.json', Buffer.from(`\ufeff${config}`)));
+  assert.equal(marked.name, 'café');
+  const entry = await readDatasetInfo(await place('dataset_info.json', Buffer.from(`\ufeff${list}`)), 'pairs');
+  assert.deepEqual(entry.files, [path.join(folder, 'a.jsonl')]);
+  const refused = (what: RegExp, advice: RegExp) => (error: unknown) =>
+    error instanceof WishboneError && what.test(error.what) && advice.test(error.advice);
+  const latin = await place('latin.wishbone.json', Buffer.from(config, 'latin1'));
+  await assert.rejects(readConfigFile(latin), refused(/^the file is not UTF-8$/, /save it as UTF-8$/));
+  const wide = await place('wide.wishbone.json', Buffer.from(`\ufeff${config}`, 'utf16le'));
+  await assert.rejects(readConfigFile(wide), refused(/^the file is UTF-16$/, /PowerShell/));
+});
