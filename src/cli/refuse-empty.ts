@@ -3,7 +3,7 @@ import { ExitCode, WishboneError } from '../core/errors.js';
 import { planOptionNames, runnerOptionNames, trainingOptionNames } from './options.js';
 
 /** Placeholders of options whose values name something on the disk. */
-const PLACE = /<(file|folder|run folder)>/;
+const PLACE = /<(file|folder|run)>/;
 /** There empty text takes back what a run config names. */
 const MAY_BE_EMPTY = new Set([...planOptionNames, ...trainingOptionNames, ...runnerOptionNames].map((name) => name.replaceAll('_', '-')));
 

@@ -181,6 +181,7 @@ test('empty text names nothing: a variable of a script that is not set means nei
     ['--model', 'plan', exampleData, '--model', ''],
     ['--eval-dataset', 'plan', exampleData, '--model', exampleModel, '--eval-dataset', ''],
     ['--resume', 'train', '--resume', ''],
+    ['--against', 'sample', exampleModel, '--prompt', 'hi', '--against', ''],
     ['--skip', 'sweep', 'some.wishbone.json', '--skip', ''],
   ];
   for (const [named, ...args] of cases) {
