@@ -6,5 +6,4 @@ export {
   type FoundDataset,
   type TokenisedDataset,
 } from './tokenise-dataset.js';
-export type { ThreadOptions } from './tokenise-file.js';
 export type { TokenCounts } from './token-store.js';

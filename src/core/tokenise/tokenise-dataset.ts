@@ -16,7 +16,7 @@ import type { WorkOptions } from '../work/progress.js';
 import type { PlanOptions } from '../options/index.js';
 import { tokenizerHash, type TokenPair } from '../tokenizer/index.js';
 import { mix } from './mixture.js';
-import type { ThreadOptions } from './tokenise-file.js';
+import type { ThreadOptions } from '../transport/index.js';
 import type { TokenCounts } from './token-store.js';
 import { hashSources, tokensKey, tokeniseSource, type SourceContext, type TokenisedSource } from './tokenised-source.js';
 

@@ -1,26 +1,13 @@
 import { LeftOutList, nothingLeft, withWayOut, type Dataset, type LeftOutRows, type PairText } from '../dataset/index.js';
 import { BadRowError, type WishboneError } from '../errors.js';
+import { InOrder, OWN_BATCH, SMALL_FILE, THREAD_BATCH } from '../work/batches.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
-import { workerBundle } from '../transport/index.js';
+import { type ThreadOptions, workerBundle } from '../transport/index.js';
 import type { TokeniserTask } from './messages.js';
 import { tokeniseInThreads } from './threads.js';
 import { TokenStore, type TokenBatch } from './token-store.js';
 import { tokeniseHere, type Tokeniser } from './tokenisers.js';
-
-/** Characters of text in a batch, about: for other threads, and for this one, which has to look up now and then. */
-const THREAD_BATCH = 1 << 18;
-const OWN_BATCH = 1 << 14;
-/** A smaller file is done before a thread has loaded its tokenizer. */
-const SMALL_FILE = 2_000_000;
-
-/** How tokenising is divided. */
-export interface ThreadOptions {
-  /** The bundle of `src/workers/tokenise.ts`; by default the one beside this bundle. */
-  readonly worker?: string | undefined;
-  /** By default one for each core, eight at most. */
-  readonly threads?: number | undefined;
-}
 
 /** What a file came to. */
 export interface TokenisedFile {
@@ -61,28 +48,21 @@ async function collect(dataset: Dataset, tokeniser: Tokeniser, work: WorkOptions
   const leftOut = new LeftOutList();
   let unmade = 0;
   const batchLength = tokeniser.width > 1 ? THREAD_BATCH : OWN_BATCH;
-  const underWay: Promise<TokenBatch>[] = [];
-  const finish = async (most: number): Promise<void> => {
-    while (underWay.length > most) {
-      const done = await (underWay.shift() as Promise<TokenBatch>);
-      store.add(done);
-      for (const row of done.leftOut ?? []) {
-        leftOut.add(row, row);
-        unmade += row.pairs;
-      }
+  const batches = new InOrder<TokenBatch>(tokeniser.width, (done) => {
+    store.add(done);
+    for (const row of done.leftOut ?? []) {
+      leftOut.add(row, row);
+      unmade += row.pairs;
     }
-  };
+  });
   let batch: PairText[] = [];
   let length = 0;
   const send = async (): Promise<void> => {
     if (batch.length === 0) return;
-    const promise = tokeniser.tokenise(batch);
-    // Looked at in its turn; until then a failure must not count as one that nobody handles.
-    promise.catch(() => undefined);
-    underWay.push(promise);
+    const begun = tokeniser.tokenise(batch);
     batch = [];
     length = 0;
-    await finish(tokeniser.width);
+    await batches.begin(begun);
   };
   try {
     for await (const outcome of dataset.outcomes()) {
@@ -102,11 +82,11 @@ async function collect(dataset: Dataset, tokeniser: Tokeniser, work: WorkOptions
     work.signal?.throwIfAborted();
     // What is wrong with an earlier row comes first.
     await send();
-    await finish(0);
+    await batches.end();
     throw error;
   }
   await send();
-  await finish(0);
+  await batches.end();
   work.signal?.throwIfAborted();
   const { found } = leftOut;
   const { pairs, skipped } = store.counts;

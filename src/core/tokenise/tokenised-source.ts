@@ -15,7 +15,8 @@ import type { ModelInfo } from '../model/index.js';
 import type { WorkOptions } from '../work/progress.js';
 import type { PlanOptions } from '../options/index.js';
 import { seal, unseal } from '../files/sealed-text.js';
-import { tokeniseFile, type ThreadOptions } from './tokenise-file.js';
+import type { ThreadOptions } from '../transport/index.js';
+import { tokeniseFile } from './tokenise-file.js';
 import { TokenStore } from './token-store.js';
 import { fileKind } from '../dataset/file-kinds.js';
 

@@ -20,16 +20,19 @@ export async function tokenizedModel(t: TestContext, tokenizer = 'gpt2-like'): P
   return model;
 }
 
-/** `src/workers/tokenise.ts`, bundled, with what renders chat templates where it is in the packaged extension. */
-export async function bundledTokeniser(t: TestContext): Promise<string> {
+/** `src/workers/tokenise.ts`, bundled. */
+export const bundledTokeniser = (t: TestContext): Promise<string> => bundledWorker(t, 'tokenise');
+
+/** A file of `src/workers`, bundled, with what renders chat templates where it is in the packaged extension. */
+export async function bundledWorker(t: TestContext, name: string): Promise<string> {
   // These are modules that await at their top; the tests are loaded as CommonJS.
   const { forTemplates } = await import('../../../scripts/build.mjs');
   const { templateEngine } = await import('../../../scripts/template-engine.mjs');
   const folder = await scratchFolder(t);
-  const outfile = path.join(folder, 'workers/tokenise.js');
+  const outfile = path.join(folder, `workers/${name}.js`);
   const workers = path.join(repository, 'src/workers');
   await build({
-    entryPoints: [path.join(workers, 'tokenise.ts')],
+    entryPoints: [path.join(workers, `${name}.ts`)],
     bundle: true,
     platform: 'node',
     format: 'cjs',
