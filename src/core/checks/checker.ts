@@ -156,7 +156,8 @@ function within(start: number, span: Span): Span {
 }
 
 function badBytes(text: string, bad: ReadonlySet<string> | undefined): RowProblem[] {
-  return bad?.has(text) === true ? [invalidUtf8(text)] : [];
+  // Looking up a long text takes as long as reading it.
+  return bad !== undefined && bad.size > 0 && bad.has(text) ? [invalidUtf8(text)] : [];
 }
 
 /** The problem of a row that reads as `text` because its bytes are no UTF-8. */

@@ -6,18 +6,22 @@ import { readRows } from '../dataset/rows.js';
 import { ByteSource, emptyFile } from '../dataset/source.js';
 import { isWanted } from '../dataset/unread-columns.js';
 import { ExitCode, WishboneError } from '../errors.js';
-import { mostBytes, readPlainText } from '../files/plain-file.js';
+import { mostBytes, readPlain } from '../files/plain-file.js';
 import { exactText } from '../exact-json/index.js';
+import type { ThreadOptions } from '../transport/index.js';
+import { InOrder, rowBatches } from '../work/batches.js';
 import { Pace } from '../work/pace.js';
 import type { WorkOptions } from '../work/progress.js';
-import { rowsOfBadBytes } from './bytes.js';
-import { PreferenceChecker, reportOn } from './checker.js';
+import { badRowsIn } from './bytes.js';
+import { reportOn } from './checker.js';
 import { checkFile } from './file-checker.js';
 import type { DatasetCheck, PlacedProblem } from './found.js';
+import type { RowCheck } from './row.js';
 import type { RowSettings } from './row-pairs.js';
+import { type CheckedRow, rowWorker } from './rows-worker.js';
 import { OtherFiles } from './service/other-files.js';
-import { TokenizerShelf, TokenSource } from './service/token-source.js';
-import { CHECK_SEVERITIES, type FileSummary, type Problem } from './types.js';
+import { sliceRows } from './slice.js';
+import { CHECK_SEVERITIES, type FileSummary, type Problem, type RowProblem } from './types.js';
 import { isPlainKind } from '../dataset/file-kinds.js';
 
 export interface DatasetCheckOptions extends WorkOptions {
@@ -29,12 +33,13 @@ export interface DatasetCheckOptions extends WorkOptions {
   readonly evalFiles?: readonly string[] | undefined;
   /** JSON lines of more bytes are checked as a stream, without tokens; as large as can be unless given. */
   readonly streamAbove?: number | undefined;
+  /** How rows are divided among threads; with 0 of them they are checked in this one. */
+  readonly threads?: ThreadOptions | undefined;
 }
 
 /** Larger JSON lines are checked as a stream, without tokens; nothing else of this size is checked. */
 const MOST_BYTES = 256e6;
 
-const tokenizers = new TokenizerShelf();
 const others = new OtherFiles();
 
 /** What is looked at of a source. */
@@ -53,8 +58,7 @@ export async function checkDataset(source: CheckedSource, options: DatasetCheckO
   const { streamAbove = MOST_BYTES } = options;
   if (isText && isPlainKind(file, 'jsonl') && (await stat(file)).size > streamAbove) return streamed(source, options);
   if (!isText) return ofRows(source, bytes, options);
-  const text = (await readPlainText(file, mostBytes.text)).replace(/^\ufeff/, '');
-  const badBytes = await rowsOfBadBytes(file);
+  const { text, badBytes } = await readText(file);
   const report = await checked(text, isPlainKind(file, 'json'), source, options, badBytes);
   if (report.rows === 0 && report.problems.length === 0) throw emptyFile(file);
   const place = ({ range, row }: Problem): Pick<PlacedProblem, 'line' | 'column' | 'row'> => ({
@@ -63,6 +67,12 @@ export async function checkDataset(source: CheckedSource, options: DatasetCheckO
     ...(row === undefined ? {} : { row: row + 1 }),
   });
   return { ...report, file, problems: report.problems.map((problem) => ({ ...facts(problem), ...place(problem) })) };
+}
+
+/** The bytes are let go again before rows are checked. */
+async function readText(file: string): Promise<{ readonly text: string; readonly badBytes: ReadonlySet<string> }> {
+  const read = await readPlain(file, mostBytes.text);
+  return { text: read.toString('utf8').replace(/^\ufeff/, ''), badBytes: await badRowsIn(file, read) };
 }
 
 /** Rows that are not lines of JSON are checked as if each was written as one, on the line where it stands. */
@@ -122,46 +132,64 @@ async function checked(
   text: string,
   isJsonFile: boolean,
   { path: file, form: given, tags, media }: CheckedSource,
-  { model, maxLength, evalFiles, ...work }: DatasetCheckOptions,
+  { model, maxLength, evalFiles, threads, ...work }: DatasetCheckOptions,
   badBytes: ReadonlySet<string>,
 ): Promise<Checked> {
-  const settings = { form: given, tags, media };
-  const rows = await new PreferenceChecker(isJsonFile, settings).rows(text, work.signal);
-  if (rows === undefined) throw work.signal?.reason ?? new Error('the check was ended');
   const prompts = await others.prompts(file, evalFiles);
-  const tokenizer = model === undefined ? undefined : await tokenizers.load(model);
-  const tokens =
-    tokenizer === undefined ? undefined : new TokenSource(tokenizer, Math.min(maxLength, tokenizer.maxPositions ?? Infinity), settings);
-  const pace = new Pace(work);
-  for (const [index, check] of rows.checks.entries()) {
-    tokens?.add(check, rows.texts[index] as string);
-    await pace.item(() => ({ phase: 'check', done: index, total: rows.checks.length }));
+  const slices = sliceRows(text, isJsonFile);
+  const task = { settings: { form: given, tags, media }, onOwnLines: slices.onOwnLines, model, maxLength };
+  const texts = slices.rows.map(({ start, end }) => text.slice(start, end));
+  const checks: RowCheck[] = [];
+  const tokens = new Map<RowCheck, readonly RowProblem[]>();
+  const rows = await rowWorker(task, text.length, threads);
+  try {
+    const pace = new Pace(work);
+    let isAtEnd = false;
+    const batches = new InOrder<readonly CheckedRow[]>(rows.width, (done) => {
+      for (const { check, tokens: found } of done) {
+        checks.push(check);
+        if (found.length > 0) tokens.set(check, found);
+      }
+      isAtEnd = !slices.onOwnLines && checks.at(-1)?.isJson === false;
+      if (isAtEnd) batches.drop();
+    });
+    for await (const batch of rowBatches(texts, rows.batch, (row) => row)) {
+      if (isAtEnd) break;
+      await batches.begin(rows.check(batch));
+      await pace.item(() => ({ phase: 'check', done: checks.length, total: texts.length }));
+    }
+    await batches.end();
+    work.signal?.throwIfAborted();
+  } finally {
+    await rows.close();
   }
-  const report = reportOn(rows, { badBytes, prompts, tokens: (check) => tokens?.known(check)?.problems ?? [] });
+  const report = reportOn({ text, slices, texts, checks }, { badBytes, prompts, tokens: (check) => tokens.get(check) ?? [] });
   const { form, pairs, sources, counts, problems } = report;
   return { form, pairs, sources, counts, problems, rows: report.rows.length, tokensChecked: true };
 }
 
 async function streamed(
   { path: file, form: given, tags, media }: CheckedSource,
-  { model, evalFiles, signal, onProgress }: DatasetCheckOptions,
+  { model, maxLength, evalFiles, threads, signal, onProgress }: DatasetCheckOptions,
 ): Promise<DatasetCheck> {
   const prompts = await others.prompts(file, evalFiles);
   const { size } = await stat(file);
-  for await (const report of checkFile(file, {
-    ...(signal ? { signal } : {}),
-    around: { prompts },
-    settings: { form: given, tags, media },
-  })) {
-    onProgress?.({ phase: 'check', done: report.bytes, total: size });
-    if (!report.isDone) continue;
-    const { form, pairs, sources, counts, rows } = report;
-    const problems = report.problems.map((problem) => ({
-      ...facts(problem),
-      line: problem.range.start.line + 1,
-      column: problem.range.start.character + 1,
-    }));
-    return { form, pairs, sources, counts, rows, file, problems, tokensChecked: model === undefined };
+  const settings = { form: given, tags, media };
+  const rowsBy = await rowWorker({ settings, onOwnLines: true, model: undefined, maxLength }, size, threads);
+  try {
+    for await (const report of checkFile(file, { ...(signal ? { signal } : {}), around: { prompts }, rowsBy })) {
+      onProgress?.({ phase: 'check', done: report.bytes, total: size });
+      if (!report.isDone) continue;
+      const { form, pairs, sources, counts, rows } = report;
+      const problems = report.problems.map((problem) => ({
+        ...facts(problem),
+        line: problem.range.start.line + 1,
+        column: problem.range.start.character + 1,
+      }));
+      return { form, pairs, sources, counts, rows, file, problems, tokensChecked: model === undefined };
+    }
+  } finally {
+    await rowsBy.close();
   }
   throw new Error('a check ends with a report');
 }

@@ -57,7 +57,8 @@ export async function summariseDataset(file: string, options: CheckOptions, work
 async function check(file: string, options: CheckOptions, signal: AbortSignal | undefined): Promise<DatasetCheck | undefined> {
   if (!isPlainKind(file, 'jsonl') && (await stat(file)).size > LARGE_BYTES) return undefined;
   const run = (model: string | undefined): Promise<DatasetCheck> =>
-    checkDataset({ path: file }, { ...options, model, streamAbove: LARGE_BYTES, ...(signal ? { signal } : {}) });
+    // Nobody waits for it: the cores are for those who work in the window.
+    checkDataset({ path: file }, { ...options, model, streamAbove: LARGE_BYTES, threads: { threads: 0 }, ...(signal ? { signal } : {}) });
   try {
     return await run(options.model);
   } catch (error) {

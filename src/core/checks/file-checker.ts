@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { InOrder, rowBatches } from '../work/batches.js';
 import { placeProblem, invalidUtf8, SLICE_OF_TIME, type Surroundings } from './checker.js';
 import { RowComparer } from './compare-rows.js';
 import { addCounts } from './counts.js';
-import { fileLines } from './file-lines.js';
+import { type FileLine, fileLines } from './file-lines.js';
 import { ProblemList } from './problem-list.js';
-import type { RowSettings } from './row-pairs.js';
-import { checkRow } from './row.js';
+import type { RowCheck } from './row.js';
+import { rowWorker, type RowWorker } from './rows-worker.js';
 import type { FileSummary, Problem, Span } from './types.js';
 
 /** How far the check of a file has come, and what it has found. */
@@ -22,7 +23,8 @@ export interface FileCheckOptions {
   readonly signal?: AbortSignal;
   readonly around?: Pick<Surroundings, 'prompts'>;
   readonly mostRows?: number;
-  readonly settings?: RowSettings;
+  /** By default this thread, and rows as they read themselves. */
+  readonly rowsBy?: RowWorker;
   readonly pause?: () => Promise<void>;
 }
 
@@ -34,14 +36,14 @@ const LONGEST_WAIT = 5000;
  * Checks a file of JSON lines from disk, however large: rows are read as a stream and let go again, what is kept of each
  * is the hash of its pair. What is found in the first rows is told at once, the rest as it comes.
  *
- * @param options.settings how rows are read
+ * @param options.rowsBy who looks at rows, without a model
  * @param options.mostRows ends after so many rows, as if the file did
  * @param options.pause awaited every few milliseconds; must let other events of this thread through
  * @throws the error of the file system, or the signal's reason once it has aborted
  */
 export async function* checkFile(
   file: string,
-  { signal, around = {}, mostRows = Infinity, pause = nextTurn, settings }: FileCheckOptions = {},
+  { signal, around = {}, mostRows = Infinity, pause = nextTurn, rowsBy }: FileCheckOptions = {},
 ): AsyncGenerator<FileReport> {
   const comparer = new RowComparer(around.prompts);
   const list = new ProblemList();
@@ -68,19 +70,28 @@ export async function* checkFile(
   let wait = FIRST_REPORT;
   let reportAt = performance.now() + wait;
   let pauseAt = performance.now() + SLICE_OF_TIME;
-  for await (const { text, line, indent, isUtf8, end } of fileLines(file, signal)) {
-    const check = checkRow(text, settings);
-    if (indent > 0) indents.set(rows, indent);
-    const found = comparer.add({ check, text, line, more: isUtf8 ? [] : [invalidUtf8(text)] });
-    bytes = end;
-    for (const problem of found) {
-      const placed = (span: Span): Problem['range'] => ({
-        start: { line, character: indent + span.start },
-        end: { line, character: indent + span.end },
-      });
-      list.add(placeProblem(problem, rows, placed, (row) => startOf(comparer.lineOf(row))));
+  const by = rowsBy ?? (await rowWorker({ settings: {}, onOwnLines: true, model: undefined, maxLength: Infinity }, 0));
+  const batches = new InOrder<readonly (readonly [FileLine, RowCheck])[]>(by.width, (checked) => {
+    for (const [{ text, line, indent, isUtf8, end }, check] of checked) {
+      if (indent > 0) indents.set(rows, indent);
+      const found = comparer.add({ check, text, line, more: isUtf8 ? [] : [invalidUtf8(text)] });
+      bytes = end;
+      for (const problem of found) {
+        const placed = (span: Span): Problem['range'] => ({
+          start: { line, character: indent + span.start },
+          end: { line, character: indent + span.end },
+        });
+        list.add(placeProblem(problem, rows, placed, (row) => startOf(comparer.lineOf(row))));
+      }
+      rows++;
     }
-    if (++rows >= mostRows) break;
+  });
+  const check = async (lines: readonly FileLine[]): Promise<readonly (readonly [FileLine, RowCheck])[]> => {
+    const checked = await by.check(lines.map(({ text }) => text));
+    return checked.map((row, at) => [lines[at] as FileLine, row.check]);
+  };
+  for await (const lines of rowBatches(first(mostRows, fileLines(file, signal)), by.batch, ({ text }) => text)) {
+    await batches.begin(check(lines));
     const now = performance.now();
     if (now >= reportAt) {
       yield report(false);
@@ -92,7 +103,16 @@ export async function* checkFile(
     signal?.throwIfAborted();
     pauseAt = performance.now() + SLICE_OF_TIME;
   }
+  await batches.end();
   yield report(true);
+}
+
+async function* first(most: number, lines: AsyncIterable<FileLine>): AsyncGenerator<FileLine> {
+  let count = 0;
+  for await (const line of lines) {
+    yield line;
+    if (++count >= most) return;
+  }
 }
 
 function startOf(line: number): Problem['range'] {

@@ -1,11 +1,11 @@
 import type { MessagePair, TextPair } from '../dataset/index.js';
 import { WishboneError } from '../errors.js';
 import { inspectModel } from '../model/index.js';
-import { commonPrefix, ModelTokenizer, PairTokenizer } from '../tokenizer/index.js';
+import { commonPrefix, ModelTokenizer, PairTokenizer, type Renderings } from '../tokenizer/index.js';
 import { FieldLocator } from './locate.js';
 import { type ModelShape, type PairCost, pairCost, type PairLengths } from './pair-cost.js';
 import { placeTexts } from './pair-texts.js';
-import { readRow, type RowSettings } from './row-pairs.js';
+import { type ReadRow, readRow, type RowSettings } from './row-pairs.js';
 import type { CheckName, RowProblem } from './types.js';
 
 /** A pair in tokens, cut to the longest sequence, and what it costs. */
@@ -55,78 +55,102 @@ export class RowTokenizer {
     return new RowTokenizer(folder, tokenizer, model?.config, model?.config.maxPositions);
   }
 
-  /**
-   * @param text JSON text of a row
-   * @param maxLength most tokens of a sequence
-   * @param settings how it is read
-   * @returns undefined for a row that cannot be trained on
-   * @throws WishboneError when the model folder lacks what rows of this kind need
-   */
+  /** One row of {@link rows}. */
   row(text: string, maxLength: number, settings: RowSettings = {}): RowTokens | undefined {
-    const read = readRow(text, settings);
-    if (read === undefined) return undefined;
-    const locator = new FieldLocator(text);
-    const pairs: PairTokens[] = [];
-    const problems = new Map<string, RowProblem>();
-    let longest = 0;
-    for (const [index, pair] of read.pairs.slice(0, MOST_PAIRS).entries()) {
-      const placed = placeTexts(read.form, read.fields, pair, read.places?.[index], settings.tags);
-      const where = {
-        prompt: placed?.prompt.path ?? '',
-        chosen: placed?.chosen.path ?? '',
-        rejected: placed?.rejected.path ?? '',
-      };
-      const { tokens, found, length } = this.#pair(pair, maxLength, read.form === 'trl-implicit' && pair.kind === 'text');
-      if (tokens !== undefined) pairs.push(tokens);
-      longest = Math.max(longest, length);
-      for (const { side, ...finding } of found) {
-        const span = where[side] === '' ? { start: 0, end: Math.min(1, text.length) } : locator.value(where[side]);
-        problems.set(`${finding.check} ${span.start}`, { ...finding, span });
-      }
-    }
-    return { pairs, longest, problems: [...problems.values()].sort((a, b) => a.span.start - b.span.start) };
+    return this.rows([text], maxLength, settings)[0];
   }
 
-  #pair(
-    pair: TextPair | MessagePair,
-    maxLength: number,
-    isCutFromResponses: boolean,
-  ): { tokens: PairTokens | undefined; found: Found[]; length: number } {
-    // Without these no row of the kind can be tokenised: an error of the folder.
-    if (pair.kind === 'messages') this.#tokenizer.chatTemplate.check();
-    else void this.#tokenizer.eosToken;
-    let sequences;
-    try {
-      sequences = this.#pairTokenizer.renderings({ ...pair, row: 0, line: 1 });
-    } catch (error) {
-      if (!(error instanceof WishboneError)) throw error;
-      const { what, advice } = error;
-      return { tokens: undefined, found: [{ check: 'template-refusal', side: 'prompt', what, advice }], length: 0 };
-    }
-    const { prompt, chosen, rejected } = sequences;
-    const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
-    const promptLength = Math.max(1, common);
-    const found: Found[] = [];
-    const length = Math.max(chosen.length, rejected.length);
-    const shared = commonPrefix(chosen, rejected);
-    if (shared === 0) found.push(NO_COMMON_PREFIX);
-    // Where a prompt ends that is cut from two texts is nobody's fault.
-    else if (common < prompt.length && !isCutFromResponses) found.push(boundaryMerge(prompt.length - common, pair.kind));
-    if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) {
-      return { tokens: undefined, found: [...found, skippedPair(promptLength, maxLength)], length };
-    }
-    const cut = { chosen: Math.max(0, chosen.length - maxLength), rejected: Math.max(0, rejected.length - maxLength) };
-    for (const side of ['chosen', 'rejected'] as const) {
-      if (cut[side] > 0) found.push(overLength(side, sequences[side].length, cut[side], maxLength));
-    }
-    const lengths = {
-      prompt: promptLength,
-      chosen: chosen.length - cut.chosen,
-      rejected: rejected.length - cut.rejected,
-      shared: Math.min(shared, maxLength),
-    };
-    return { tokens: { ...lengths, cut, ...pairCost(lengths, this.#shape) }, found, length };
+  /**
+   * Many at once, which is several times as fast as one by one: the chat template is asked once, and one clock runs for all.
+   *
+   * @param texts JSON texts of rows
+   * @param maxLength most tokens of a sequence
+   * @param settings how they are read
+   * @returns for each its tokens; undefined for a row that cannot be trained on
+   * @throws WishboneError when the model folder lacks what rows of this kind need
+   */
+  rows(texts: readonly string[], maxLength: number, settings: RowSettings = {}): (RowTokens | undefined)[] {
+    const all = texts.map((text) => readRow(text, settings));
+    const pairs = all.flatMap((read) => read?.pairs.slice(0, MOST_PAIRS) ?? []);
+    for (const { kind } of pairs) this.#demand(kind);
+    const renderings = this.#pairTokenizer.renderingsEach(pairs.map((pair) => ({ ...pair, row: 0, line: 1 }))).values();
+    return all.map((read, at) => read && rowTokens(texts[at] as string, read, renderings, maxLength, settings, this.#shape));
   }
+
+  /** Without these no row of the kind can be tokenised: an error of the folder. */
+  #demand(kind: (TextPair | MessagePair)['kind']): void {
+    if (kind === 'messages') this.#tokenizer.chatTemplate.check();
+    else void this.#tokenizer.eosToken;
+  }
+}
+
+/** @param renderings of this row's pairs and those behind it */
+function rowTokens(
+  text: string,
+  { form, fields, pairs, places }: ReadRow,
+  renderings: Iterator<Renderings | WishboneError>,
+  maxLength: number,
+  settings: RowSettings,
+  shape: ModelShape | undefined,
+): RowTokens {
+  const locator = new FieldLocator(text);
+  const tokenised: PairTokens[] = [];
+  const problems = new Map<string, RowProblem>();
+  let longest = 0;
+  for (const [index, pair] of pairs.slice(0, MOST_PAIRS).entries()) {
+    const placed = placeTexts(form, fields, pair, places?.[index], settings.tags);
+    const where = {
+      prompt: placed?.prompt.path ?? '',
+      chosen: placed?.chosen.path ?? '',
+      rejected: placed?.rejected.path ?? '',
+    };
+    const isCutFromResponses = form === 'trl-implicit' && pair.kind === 'text';
+    const sequences = renderings.next().value as Renderings | WishboneError;
+    const { tokens, found, length } = pairTokens(pair.kind, sequences, maxLength, isCutFromResponses, shape);
+    if (tokens !== undefined) tokenised.push(tokens);
+    longest = Math.max(longest, length);
+    for (const { side, ...finding } of found) {
+      const span = where[side] === '' ? { start: 0, end: Math.min(1, text.length) } : locator.value(where[side]);
+      problems.set(`${finding.check} ${span.start}`, { ...finding, span });
+    }
+  }
+  return { pairs: tokenised, longest, problems: [...problems.values()].sort((a, b) => a.span.start - b.span.start) };
+}
+
+function pairTokens(
+  kind: (TextPair | MessagePair)['kind'],
+  sequences: Renderings | WishboneError,
+  maxLength: number,
+  isCutFromResponses: boolean,
+  shape: ModelShape | undefined,
+): { tokens: PairTokens | undefined; found: Found[]; length: number } {
+  if (sequences instanceof WishboneError) {
+    const { what, advice } = sequences;
+    return { tokens: undefined, found: [{ check: 'template-refusal', side: 'prompt', what, advice }], length: 0 };
+  }
+  const { prompt, chosen, rejected } = sequences;
+  const common = Math.min(commonPrefix(prompt, chosen), commonPrefix(prompt, rejected));
+  const promptLength = Math.max(1, common);
+  const found: Found[] = [];
+  const length = Math.max(chosen.length, rejected.length);
+  const shared = commonPrefix(chosen, rejected);
+  if (shared === 0) found.push(NO_COMMON_PREFIX);
+  // Where a prompt ends that is cut from two texts is nobody's fault.
+  else if (common < prompt.length && !isCutFromResponses) found.push(boundaryMerge(prompt.length - common, kind));
+  if (Math.min(chosen.length, rejected.length, maxLength) <= promptLength) {
+    return { tokens: undefined, found: [...found, skippedPair(promptLength, maxLength)], length };
+  }
+  const cut = { chosen: Math.max(0, chosen.length - maxLength), rejected: Math.max(0, rejected.length - maxLength) };
+  for (const side of ['chosen', 'rejected'] as const) {
+    if (cut[side] > 0) found.push(overLength(side, sequences[side].length, cut[side], maxLength));
+  }
+  const lengths = {
+    prompt: promptLength,
+    chosen: chosen.length - cut.chosen,
+    rejected: rejected.length - cut.rejected,
+    shared: Math.min(shared, maxLength),
+  };
+  return { tokens: { ...lengths, cut, ...pairCost(lengths, shape) }, found, length };
 }
 
 interface Found {

@@ -84,26 +84,53 @@ export class PairTokenizer {
   }
 
   /**
-   * The same, with what is wrong with a pair in its place. The chat template is asked for all their texts at once, and one
-   * clock runs for all.
+   * The same, with what is wrong with a pair in its place.
    *
    * @throws WishboneError for what is not one pair's fault
    */
   tokenizeEach(pairs: readonly PairText[]): (TokenOutcome | BadRowError)[] {
+    return this.#each(pairs, BadRowError, (pair, texts) => this.#outcome(pair, texts));
+  }
+
+  /**
+   * The token sequences of many pairs as they are compared, uncut, which is faster than one pair by one. Whatever a pair cannot be
+   * tokenised for stands in its place.
+   *
+   * @throws WishboneError when the engine for chat templates cannot be started
+   */
+  renderingsEach(pairs: readonly PairText[]): (Renderings | WishboneError)[] {
+    return this.#each(pairs, WishboneError, (pair, texts) => {
+      const [prompt, chosen, rejected] = this.#encoded(pair, texts);
+      return { prompt: prompt.slice(), chosen: chosen.slice(), rejected: rejected.slice() };
+    });
+  }
+
+  /** The chat template is asked for the texts of all pairs at once, and one clock runs for all. @param Kind errors that are one pair's */
+  #each<T, E extends WishboneError>(
+    pairs: readonly PairText[],
+    Kind: new (...given: ConstructorParameters<typeof WishboneError>) => E,
+    use: (pair: PairText, texts: Texts) => T,
+  ): (T | E)[] {
+    const orError = <V>(work: () => V): V | E => {
+      try {
+        return work();
+      } catch (error) {
+        if (error instanceof Kind) return error;
+        throw error;
+      }
+    };
     const rendered = this.#rendered(pairs.filter((pair) => pair.kind === 'messages'));
     const texts = pairs.map((pair) => {
       const ofTemplate = pair.kind === 'text' ? undefined : rendered.next().value;
-      return orBadRow(() => (pair.kind === 'text' ? this.#textsOf(pair) : this.#checkedTexts(pair, ofTemplate)));
+      return orError(() => (pair.kind === 'text' ? this.#textsOf(pair) : this.#checkedTexts(pair, ofTemplate)));
     });
-    const each = (): (TokenOutcome | BadRowError)[] =>
+    const each = (): (T | E)[] =>
       pairs.map((pair, index) => {
-        const own = texts[index] as Texts | BadRowError;
-        return own instanceof BadRowError ? own : orBadRow(() => this.#outcome(pair, own));
+        const own = texts[index] as Texts | E;
+        return own instanceof Kind ? own : orError(() => use(pair, own as Texts));
       });
-    const characters = texts.reduce(
-      (sum, own) => sum + (own instanceof BadRowError ? 0 : own.reduce((length, text) => length + text.length, 0)),
-      0,
-    );
+    let characters = 0;
+    for (const own of texts) if (!(own instanceof Kind)) for (const text of own as Texts) characters += text.length;
     try {
       return withinTime(secondsFor(characters), each);
     } catch (error) {
@@ -137,16 +164,6 @@ export class PairTokenizer {
       cut: cut(chosen) + cut(rejected),
       promptCut,
     };
-  }
-
-  /** The three token sequences that are compared, uncut. @throws WishboneError as `tokenize`, of the template */
-  renderings(pair: PairText): Renderings {
-    const [prompt, chosen, rejected] = this.#encoded(pair, this.#texts(pair)).map((ids) => ids.slice()) as [
-      Int32Array,
-      Int32Array,
-      Int32Array,
-    ];
-    return { prompt, chosen, rejected };
   }
 
   /** The texts as tokens: views that hold until the next pair. */
@@ -241,15 +258,6 @@ export class PairTokenizer {
 
 /** Prompt, prompt + chosen, prompt + rejected. */
 type Texts = readonly [string, string, string];
-
-function orBadRow<T>(work: () => T): T | BadRowError {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof BadRowError) return error;
-    throw error;
-  }
-}
 
 /** A pair's token ids: of the prompt alone, and of the prompt with each response. */
 export interface Renderings {

@@ -9,7 +9,7 @@ import { checkFile } from '../../../src/core/checks/file-checker.js';
 import { addCounts, bySeverity, countsText, type DocumentReport, type ProblemCounts } from '../../../src/core/checks/index.js';
 import { CheckedDocument } from '../../../src/core/checks/service/document.js';
 import { OtherFiles } from '../../../src/core/checks/service/other-files.js';
-import { TokenizerShelf } from '../../../src/core/checks/service/token-source.js';
+import { TokenizerShelf } from '../../../src/core/checks/tokenizer-shelf.js';
 import { summariseDataset } from '../../../src/core/checks/dataset-summary.js';
 import { temporaryFolder } from '../run/support.js';
 

@@ -201,7 +201,9 @@ test('a pair brings its tools, documents and variables to all three texts', asyn
     row: 0,
     line: 1,
   };
-  const { prompt, chosen, rejected } = pairs.renderings(pair);
+  const [renderings] = pairs.renderingsEach([pair]);
+  assert.ok(renderings !== undefined && !(renderings instanceof WishboneError));
+  const { prompt, chosen, rejected } = renderings;
   assert.equal(tokenizer.decode(prompt), '3Dhi<think></think>');
   assert.equal(tokenizer.decode(chosen), '3Dhi<think></think>yes');
   assert.equal(tokenizer.decode(rejected), '3Dhi<think></think>no');

@@ -1,11 +1,14 @@
 import { rowsOfBadBytes } from '../bytes.js';
 import { type CheckedRows, PreferenceChecker, reportOn, SLICE_OF_TIME, type Surroundings } from '../checker.js';
+import { OWN_BATCH } from '../../work/batches.js';
 import type { PromptIndex } from '../leakage.js';
 import { ProblemList } from '../problem-list.js';
+import type { RowCheck } from '../row.js';
 import type { Finding } from '../types.js';
 import type { CheckOptions, DocumentReport, TextEdit, Trouble } from './messages.js';
 import type { OtherFiles } from './other-files.js';
-import { type TokenizerShelf, TokenSource, troubleOf } from './token-source.js';
+import type { TokenizerShelf } from '../tokenizer-shelf.js';
+import { TokenSource, troubleOf } from './token-source.js';
 
 /** Milliseconds between reports while tokens are counted: the first soon, every one after a longer wait. */
 const FIRST_REPORT = 500;
@@ -150,8 +153,17 @@ export class CheckedDocument {
     let wait = FIRST_REPORT;
     let reportAt = performance.now() + wait;
     let pauseAt = performance.now() + SLICE_OF_TIME;
+    let batch: [RowCheck, string][] = [];
+    let length = 0;
     for (const [index, check] of checks.entries()) {
-      if (!tokens.add(check, texts[index] as string)) continue;
+      const text = texts[index] as string;
+      if (!tokens.has(check)) {
+        batch.push([check, text]);
+        length += text.length;
+      }
+      if (batch.length === 0 || (length < OWN_BATCH && index < checks.length - 1)) continue;
+      tokens.add(batch);
+      [batch, length] = [[], 0];
       const now = performance.now();
       if (now < pauseAt) continue;
       await new Promise(setImmediate);

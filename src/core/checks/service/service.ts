@@ -6,7 +6,8 @@ import type { RowTokens } from '../row-tokens.js';
 import { CheckedDocument } from './document.js';
 import type { CheckCalls, CheckEvents, CheckOptions, Place } from './messages.js';
 import { OtherFiles } from './other-files.js';
-import { TokenizerShelf, TokenSource } from './token-source.js';
+import { TokenizerShelf } from '../tokenizer-shelf.js';
+import { TokenSource } from './token-source.js';
 
 /** Number of rows of a large file to report before looking at other files. */
 const FIRST_ROWS = 200;
@@ -125,7 +126,6 @@ class CheckService {
     if (this.#tokens?.tokenizer !== tokenizer || this.#tokens.maxLength !== longest) {
       this.#tokens = new TokenSource(tokenizer, longest);
     }
-    const tokens = this.#tokens;
-    return rows.map((row) => tokens.row(row));
+    return this.#tokens.rows(rows);
   }
 }
