@@ -29,7 +29,9 @@ function sliceLines(text: string): Span[] {
   for (let from = 0; from < text.length; ) {
     const newline = text.indexOf('\n', from);
     const next = newline < 0 ? text.length : newline;
-    const start = skipSpace(text, from);
+    // No further than the line: of a file of blank lines each would be gone through to the end.
+    let start = from;
+    while (start < next && isJsonSpace(text.charCodeAt(start))) start++;
     if (start < next) {
       let end = next;
       while (isJsonSpace(text.charCodeAt(end - 1))) end--;
