@@ -1,6 +1,7 @@
 import { WishboneError } from '../errors.js';
 import { isWrittenMessages, KEEP_LISTS } from './text-messages.js';
 import { fileKey, isNumber, numberOf } from '../exact-json/index.js';
+import { isWellFormed } from '../text/well-formed.js';
 import { checkTexts } from './check-texts.js';
 import type { Message } from './types.js';
 
@@ -87,7 +88,7 @@ export class RowReader {
 
   text(value: unknown, path: string): string {
     if (typeof value !== 'string') throw this.wrongType(value, path, 'text');
-    if (/\p{Surrogate}/u.test(value)) {
+    if (!isWellFormed(value)) {
       throw this.error(
         'half of a surrogate pair, which is not a character',
         path,

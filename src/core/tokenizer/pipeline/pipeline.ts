@@ -1,3 +1,4 @@
+import { isWellFormed } from '../../text/well-formed.js';
 import { MATCHING, TranslatedPattern } from '../pattern/index.js';
 import { PieceCache } from '../pieces.js';
 import type { TokenBuffer } from '../token-buffer.js';
@@ -238,9 +239,4 @@ function firstAsked(steps: readonly Step[]): 'no' | 'yes' | 'late' {
   const changes = steps.filter((step): step is Change => step.kind === 'change');
   const last = changes.map(({ asksFirst }) => asksFirst === true).lastIndexOf(true);
   return last < 0 ? 'no' : last === 0 ? 'yes' : 'late';
-}
-
-/** Whether a text has no half of a surrogate pair. Node 20 has the method; the language's version here does not name it. */
-function isWellFormed(text: string): boolean {
-  return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
 }
