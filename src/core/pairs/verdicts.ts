@@ -1,3 +1,4 @@
+import { minus, signed } from '../text/signed.js';
 import { COMPARED_METRICS, type ComparedMetric, differenceText, type NotComparable, type PairedComparison } from './compare.js';
 import type { RunComparison } from './compare-runs.js';
 import type { SeedGroup } from './seeds.js';
@@ -44,7 +45,7 @@ function pairedTable(comparison: PairedComparison): VerdictTable {
   const rows = COMPARED_METRICS.map((metric) => [
     metric,
     String(pairs),
-    ...[differences[metric].mean, ...differences[metric].interval].map((value) => `${value >= 0 ? '+' : ''}${figure(value, metric)}`),
+    ...[differences[metric].mean, ...differences[metric].interval].map((value) => signed(figure(value, metric))),
     differenceText(comparison, metric),
   ]);
   return {
@@ -58,8 +59,8 @@ function seedsTable({ runs, figures }: SeedGroup, names: readonly string[]): Ver
   const rows = COMPARED_METRICS.flatMap((metric) => {
     const found = figures[metric];
     if (found === undefined) return [];
-    const ends = found.interval?.map((value) => figure(value, metric)) ?? ['-', '-'];
-    return [[metric, String(found.n), figure(found.mean, metric), ...ends]];
+    const ends = found.interval?.map((value) => minus(figure(value, metric))) ?? ['-', '-'];
+    return [[metric, String(found.n), minus(figure(found.mean, metric)), ...ends]];
   });
   const title = `${runs.length} runs that differ by their seed alone: ${runs.map((run) => names[run]).join(', ')}`;
   return { title, heading: ['', 'n', 'mean', '95% from', 'to'], rows };

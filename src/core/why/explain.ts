@@ -6,6 +6,7 @@ import { EVAL_PLAN_FILE, PLAN_FILE, readRun } from '../run/folder.js';
 import { isActive, runState } from '../run/state.js';
 import { evaluatesTrained } from '../run/trained-on.js';
 import { type MeanInterval, meanInterval } from '../statistics/index.js';
+import { signed } from '../text/signed.js';
 import type { WorkOptions } from '../work/progress.js';
 import { type ChangeStart, pairChanges } from './changes.js';
 import type { ChangePart } from './decompose.js';
@@ -130,12 +131,12 @@ function summaryText(verdict: WhyAnswer['verdict'], chosen: MeanInterval, reject
 
 /** "−3.21 nats a pair (95 %: −4.00 to −2.42, n = 96)" */
 function amount({ mean, interval, n }: MeanInterval): string {
-  const range = interval === undefined ? '' : `95 %: ${signed(interval[0])} to ${signed(interval[1])}, `;
-  return `${signed(mean)} nats a pair (${range}n = ${n.toLocaleString('en-US')})`;
+  const range = interval === undefined ? '' : `95 %: ${nats(interval[0])} to ${nats(interval[1])}, `;
+  return `${nats(mean)} nats a pair (${range}n = ${n.toLocaleString('en-US')})`;
 }
 
-function signed(value: number): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+function nats(value: number): string {
+  return signed(value.toFixed(2));
 }
 
 function nothingText({ seen, start }: Pick<WhyAnswer, 'seen' | 'start'>): string {

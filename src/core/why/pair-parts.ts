@@ -1,4 +1,5 @@
 import type { Plan } from '../plan/index.js';
+import { minus } from '../text/signed.js';
 import type { PairChange } from './changes.js';
 import { type ChangePart, pairPart, quarters } from './decompose.js';
 import { editCells, editDistance } from './edit-distance.js';
@@ -64,7 +65,7 @@ export function overlapPart(plan: Plan, pairs: readonly PairChange[]): ChangePar
 }
 
 function nats(value: number): string {
-  return `${value < 0 ? '−' : ''}${Math.abs(value).toFixed(2)}`;
+  return minus(value.toFixed(2));
 }
 
 function grouped(count: number): string {

@@ -1,4 +1,5 @@
 import type { MeanInterval } from '../statistics/index.js';
+import { signed } from '../text/signed.js';
 import type { ChangeGroup, ChangePart, PartName } from './decompose.js';
 import { LONGER_LABELS, NEAR_LABELS } from './pair-parts.js';
 import type { RemedyName } from './remedies.js';
@@ -60,7 +61,7 @@ function together(chosen: MeanInterval, rejected: MeanInterval): Pattern {
 
 function alone(chosen: MeanInterval, rejected: MeanInterval): Pattern {
   return {
-    what: `Chosen responses fell by ${nats(-chosen.mean)} a pair, rejected ones did not (${signed(rejected.mean)})`,
+    what: `Chosen responses fell by ${nats(-chosen.mean)} a pair, rejected ones did not (${signedNats(rejected.mean)})`,
     known:
       'That is the wrong way round. Labels may be exchanged (see the view “Probably mislabelled”), or steps too large, or it is too early to tell',
     source: 'docs/insight.md, “Pairs”',
@@ -73,7 +74,7 @@ function overlap(groups: readonly ChangeGroup[]): Pattern | undefined {
   const [near, apart] = [enough[0], enough.at(-1)];
   if (near === undefined || apart === undefined || !NEAR_LABELS.includes(near.label) || !isLower(near, apart)) return undefined;
   return {
-    what: `The nearer a pair's responses are to each other, the more the chosen one fell: ${signed(near.chosen.mean)} where they are ${near.label}, ${signed(apart.chosen.mean)} where ${apart.label}`,
+    what: `The nearer a pair's responses are to each other, the more the chosen one fell: ${signedNats(near.chosen.mean)} where they are ${near.label}, ${signedNats(apart.chosen.mean)} where ${apart.label}`,
     known:
       'Responses that share most of their tokens are pushed down together: what is taken from the rejected one is taken from the chosen one too',
     source: 'DPOP, arXiv 2402.13228; 2410.08847',
@@ -89,7 +90,7 @@ function length(groups: readonly ChangeGroup[], longer: readonly ChangeGroup[]):
   if (!isLong && !isLonger) return undefined;
   const what = isLong
     ? `The longest chosen responses (${longest.label}), ${percent(longest.share)} of pairs, make ${percent(longest.part)} of the fall`
-    : `Chosen responses that are longer than the rejected one fell more: ${signed(above!.chosen.mean)} a pair, shorter ones ${signed(below!.chosen.mean)}`;
+    : `Chosen responses that are longer than the rejected one fell more: ${signedNats(above!.chosen.mean)} a pair, shorter ones ${signedNats(below!.chosen.mean)}`;
   return {
     what,
     known: 'Log-probabilities are sums over tokens, so that long responses move most and length is learned along with the preference',
@@ -116,7 +117,7 @@ function familiarity(groups: readonly ChangeGroup[]): Pattern | undefined {
   const [strange, known] = [groups[0], groups.at(-1)];
   if (strange === undefined || known === undefined || !isLower(strange, known)) return undefined;
   return {
-    what: `Chosen responses that were unlikely before (${strange.label}) fell more: ${signed(strange.chosen.mean)} a pair, likely ones ${signed(known.chosen.mean)}`,
+    what: `Chosen responses that were unlikely before (${strange.label}) fell more: ${signedNats(strange.chosen.mean)} a pair, likely ones ${signedNats(known.chosen.mean)}`,
     known:
       'Pairs that the model would hardly write itself are compared without being learned; training on the chosen responses first closes that gap',
     source: 'DPO, arXiv 2305.18290, section 4; 2404.10719',
@@ -131,7 +132,7 @@ function afterDifference(groups: readonly ChangeGroup[], shared: readonly Change
   // Nothing told these from the rejected response, and yet they went with the others.
   if (after.part < MUCH || own.chosen.mean >= 0 || both.chosen.mean > own.chosen.mean / 2) return undefined;
   return {
-    what: `Tokens that the rejected response has too changed by ${signed(both.chosen.mean)} each, those of the chosen one alone by ${signed(own.chosen.mean)}; ${percent(after.part)} of the fall comes after the responses part`,
+    what: `Tokens that the rejected response has too changed by ${signedNats(both.chosen.mean)} each, those of the chosen one alone by ${signedNats(own.chosen.mean)}; ${percent(after.part)} of the fall comes after the responses part`,
     known:
       'What follows the first difference is scored in another context for each response; nothing in the loss keeps the chosen one of the two likely',
     source: 'DPOP, arXiv 2402.13228, section 3',
@@ -154,7 +155,7 @@ function endOfText(groups: readonly ChangeGroup[]): Pattern | undefined {
   const end = groups.find(({ label }) => label === END_CLASS);
   if (end === undefined || end.chosen.n < LEAST || (end.chosen.interval?.[1] ?? Infinity) >= restMean(groups, end)) return undefined;
   return {
-    what: `The end of text became less likely than other tokens did: ${signed(end.chosen.mean)}, others ${signed(restMean(groups, end))} each`,
+    what: `The end of text became less likely than other tokens did: ${signedNats(end.chosen.mean)}, others ${signedNats(restMean(groups, end))} each`,
     known: 'The model learns not to end, so its responses get longer',
     source: 'arXiv 2403.19159; LD-DPO, 2409.06411',
     remedies: ['ld_alpha', 'sigmoid_norm'],
@@ -191,8 +192,8 @@ function nats(value: number): string {
   return `${value.toFixed(2)} nats`;
 }
 
-function signed(value: number): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)} nats`;
+function signedNats(value: number): string {
+  return `${signed(value.toFixed(2))} nats`;
 }
 
 function percent(share: number): string {

@@ -128,5 +128,9 @@ test('verdicts are tables with what they say, and a note of what could not be co
   );
   assert.deepEqual(tables[0]!.rows[1], ['accuracy', '60', '+0.0%', '+0.0%', '+0.0%', 'no difference shown at this size']);
   assert.equal(tables[0]!.rows[2]!.at(-1), 'better');
+  assert.match(tables[0]!.rows[0]!.slice(2, 5).join(' '), /^−\d\.\d{4} −\d\.\d{4} −\d\.\d{4}$/, 'signs that are as wide as digits');
+  const figures = { loss: undefined, accuracy: undefined, margin: { n: 3, mean: -0.5, interval: [-1.25, 0.25] } } as const;
+  const seeds = verdictsOf({ paired: [], seeds: [{ runs: [0, 1, 2], figures }] }, ['a', 'b', 'c']).tables[0];
+  assert.deepEqual(seeds?.rows, [['margin', '3', '−0.5000', '−1.2500', '0.2500']]);
   assert.deepEqual(notes, ['Not compared pair by pair: c, d, e, f, g and 2 more: no record of evaluated pairs']);
 });
