@@ -11,9 +11,10 @@ import type { CardForecast } from './cards.js';
 import type { CapacityRequest } from './capacity.js';
 import type { EarlierRun } from './earlier-runs.js';
 import { type MemoryForecast, PlanScratch } from './memory.js';
-import type { ForecastDevice, PlanForecast, PlanForecastRequest } from './plan-forecast.js';
+import { type ForecastDevice, type PlanForecast, type PlanForecastRequest, withUpdatesOf } from './plan-forecast.js';
 import { cardsOf, deviceOf, sizeOf, speedOf } from './run-forecast.js';
 import { runTime, type RunTime } from './run-time.js';
+import type { TimedOptions } from './timed-run.js';
 
 /** A run that may be launched. */
 export interface ForecastInput {
@@ -68,7 +69,7 @@ export class Forecaster {
   readonly #scratch = new PlanScratch();
   #rest: NodeJS.Timeout | undefined;
   #work: AbortController | undefined;
-  #planned: { readonly key: string; readonly plan: PlanForecast } | undefined;
+  #planned: { readonly key: string; readonly plan: PlanForecast; readonly training: TimedOptions } | undefined;
   /** One plan at a time writes the file, and none while the runner reads it. */
   #last: Promise<void> = Promise.resolve();
 
@@ -108,9 +109,10 @@ export class Forecaster {
       signal.throwIfAborted();
       const [backends, earlier] = await Promise.all([this.means.backends(), this.means.earlier()]);
       const { backend, device } = deviceOf(input.runner, backends, earlier);
-      const plan = await this.#plan(input, device, signal);
-      const { summary, seconds: predicted, isRateKnown } = plan;
+      const planned = await this.#plan(input, device, signal);
       const model = await sizeOf(await inspectModel(input.model, { tokenizer: false }));
+      const plan = withUpdatesOf(planned.plan, model.shape, device, { from: planned.training, to: timedOptions(input) });
+      const { summary, seconds: predicted, isRateKnown } = plan;
       const done = (memory: MemoryForecast | WishboneError | undefined): void => {
         if (signal.aborted) return;
         const known = memory instanceof WishboneError ? undefined : memory;
@@ -144,16 +146,20 @@ export class Forecaster {
     }
   }
 
-  async #plan(input: ForecastInput, device: ForecastDevice, signal: AbortSignal): Promise<PlanForecast> {
+  /** A plan, and the options that its times are for: updates with other ones plan nothing again ({@link withUpdatesOf}). */
+  async #plan(
+    input: ForecastInput,
+    device: ForecastDevice,
+    signal: AbortSignal,
+  ): Promise<{ readonly plan: PlanForecast; readonly training: TimedOptions }> {
     const { dataset, evalDataset, model, plan } = input;
     const devices = deviceCount(input.runner);
     const autoCapacity = plan.capacity === 'auto' ? await this.means.capacity(input) : undefined;
     // Written for the runner alone.
     const planFile = this.means.mayAskRunner() ? await this.#scratch.planFile() : undefined;
-    const { use_peft, lora_r, adam_moments } = input.training;
-    const training = { use_peft, lora_r, adam_moments };
-    const key = JSON.stringify([dataset, evalDataset, model, plan, devices, autoCapacity, device, training, planFile]);
-    if (this.#planned?.key === key) return this.#planned.plan;
+    const training = timedOptions(input);
+    const key = JSON.stringify([dataset, evalDataset, model, plan, devices, autoCapacity, device, training.use_peft, planFile]);
+    if (this.#planned?.key === key) return this.#planned;
     this.#planned = undefined;
     const request = { dataset, evalDataset, model, plan, devices, autoCapacity, device, training, planFile };
     const made = await this.means.plan(request, {
@@ -162,8 +168,8 @@ export class Forecaster {
         if (!signal.aborted) this.onChange({ kind: 'working', progress });
       },
     });
-    this.#planned = { key, plan: made };
-    return made;
+    this.#planned = { key, plan: made, training };
+    return this.#planned;
   }
 
   async #memory(input: ForecastInput, plan: PlanForecast, signal: AbortSignal): Promise<MemoryForecast | WishboneError> {
@@ -186,4 +192,8 @@ export class Forecaster {
       throw error;
     }
   }
+}
+
+function timedOptions({ training: { use_peft, lora_r, adam_moments } }: ForecastInput): TimedOptions {
+  return { use_peft, lora_r, adam_moments };
 }

@@ -66,6 +66,8 @@ export interface PredictedSpeedup {
   readonly packed: number;
   /** Over naive pairing without. */
   readonly unpacked: number;
+  /** Predicted seconds of the plan's steps, whose ratios these are. */
+  readonly seconds: number;
   /** What it holds for; a GPU that was never measured is taken for one that was. */
   readonly device: string;
 }
@@ -132,8 +134,32 @@ async function speedupOf(plan: Plan, shape: LlamaShape, run: TimedRun, work: Wor
     steps.push(stepCost(plan, step, shape, run));
     await pace.item(() => ({ phase: 'plan', done: step, total }));
   }
-  const { predictedSpeedup: packed, predictedSpeedupUnpacked: unpacked } = sumSteps(steps);
-  return { packed, unpacked, device: run.device.name };
+  const { predictedSpeedup: packed, predictedSpeedupUnpacked: unpacked, total: seconds } = sumSteps(steps);
+  return { packed, unpacked, seconds, device: run.device.name };
+}
+
+/**
+ * A forecast for other options of the training, of which only what a step does once depends on: the rank of adapters and the precision of
+ * moments. Whether adapters alone are trained must be the same.
+ */
+export function withUpdatesOf(
+  forecast: PlanForecast,
+  shape: LlamaShape,
+  device: ForecastDevice,
+  { from, to }: { readonly from: TimedOptions; readonly to: TimedOptions },
+): PlanForecast {
+  if (from.use_peft !== to.use_peft) throw new Error('bins take another time where adapters alone are trained');
+  const each = (options: TimedOptions): number => stepSeconds(shape, { device: speedOf(device), training: timedTraining(shape, options) });
+  const more = forecast.summary.steps * (each(to) - each(from));
+  if (more === 0) return forecast;
+  const { seconds, speedup } = forecast;
+  // Without sharing there are as many steps, so as many updates.
+  const ratio = (before: number): number => (before * speedup.seconds + more) / (speedup.seconds + more);
+  return {
+    ...forecast,
+    seconds: { ...seconds, training: seconds.training + more },
+    speedup: { ...speedup, packed: ratio(speedup.packed), unpacked: ratio(speedup.unpacked), seconds: speedup.seconds + more },
+  };
 }
 
 async function timesOf(

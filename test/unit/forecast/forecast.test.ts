@@ -120,6 +120,33 @@ test('of many changes only the last is worked out, and what does not change the 
   await made.forecaster.dispose();
 });
 
+test('the rank of an adapter and the precision of moments plan nothing again, and times are those of a plan for them', async () => {
+  const requests: PlanForecastRequest[] = [];
+  const made = forecaster((request, work) => {
+    requests.push(request);
+    return forecastPlan(request, work);
+  });
+  for (const changed of [{ lora_r: 16 }, { lora_r: 64 }, { lora_r: 64, adam_moments: 'bfloat16' }] as const) {
+    const training = { ...DEFAULT_TRAINING, use_peft: true, ...changed };
+    made.forecaster.update({ dataset, model, ...options, training });
+    const done = await made.settled();
+    assert.ok(done.kind === 'done');
+    const { seconds, speedup } = await forecastPlan({ ...(requests[0] as PlanForecastRequest), training });
+    for (const [now, anew] of [
+      [done.plan.seconds.training, seconds.training],
+      [done.plan.speedup.packed, speedup.packed],
+      [done.plan.speedup.unpacked, speedup.unpacked],
+    ] as const) {
+      assert.ok(Math.abs(now / anew - 1) < 1e-9, JSON.stringify(changed));
+    }
+  }
+  assert.equal(requests.length, 1);
+  made.forecaster.update({ dataset, model, ...options });
+  await made.settled();
+  assert.equal(requests.length, 2, 'all parameters take another time in each bin');
+  await made.forecaster.dispose();
+});
+
 test('a forecast that is overtaken is cancelled and says nothing', async () => {
   const cancelled: boolean[] = [];
   const made = forecaster(async (request, { signal }) => {
