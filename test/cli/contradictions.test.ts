@@ -16,6 +16,7 @@ const plan = join(fixture, 'plan-pair.safetensors');
 /** With the option that is named, and whether there is a dataset to evaluate on. */
 const cases: readonly [option: keyof TrainingOptions, training: Partial<TrainingOptions>, evaluates?: boolean][] = [
   ['loss_weights', { loss_type: ['sigmoid', 'sft'], loss_weights: [1] }],
+  ['loss_weights', { loss_type: ['sigmoid', 'sft'], loss_weights: [0, 0] }],
   ['f_divergence_type', { loss_type: 'bco_pair', f_divergence_type: 'forward_kl' }],
   ['use_weighting', { loss_type: 'aot', use_weighting: true }],
   ['ld_alpha', { loss_type: 'simpo', ld_alpha: 0.5 }],

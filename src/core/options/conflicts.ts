@@ -42,6 +42,12 @@ export function checkTraining(training: TrainingOptions, evaluates: boolean): vo
     `there ${count === 1 ? 'is 1 weight' : `are ${count} weights`} for ${losses.length === 1 ? '1 loss' : `${losses.length} losses`}`,
     'give one weight per loss, or none (all 1)',
   );
+  refuse(
+    count > 0 && training.loss_weights.every((weight) => weight === 0),
+    'loss_weights',
+    'all weights are 0, so nothing would be trained',
+    'give at least one loss a weight above 0, or none (all 1)',
+  );
   const stranger = losses.find((loss) => !LOSSES[loss].divergence);
   refuse(
     training.f_divergence_type !== 'reverse_kl' && stranger !== undefined,

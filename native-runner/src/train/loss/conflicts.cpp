@@ -1,5 +1,7 @@
 #include "train/loss/conflicts.h"
 
+#include <algorithm>
+
 #include "train/loss/losses.h"
 
 namespace wishbone {
@@ -25,6 +27,9 @@ std::string names_with(LossTrait trait) {
 }  // namespace
 
 std::optional<LossConflict> conflict_of(const LossOptions& options) {
+    if (std::ranges::all_of(options.terms, [](const LossOptions::Term& term) { return term.weight == 0; }))
+        return LossConflict{"loss_weights", "All weights are 0, so nothing would be trained",
+                            "Give at least one loss a weight above 0, or leave loss_weights out: all 1."};
     if (options.f_divergence_type != Divergence::reverse_kl)
         if (const Loss* loss = first(options, LossTrait::divergence, false))
             return LossConflict{
