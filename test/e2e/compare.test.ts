@@ -94,7 +94,7 @@ step('it says whether one is really better, pair by pair, and which runs have no
   const title = await verdicts.locator('caption').first().innerText();
   assert.match(title, /^run-\d+ against run-\d+, pair by pair: 60 evaluated pairs, after steps 80 and 80$/);
   const margin = await verdicts.locator('tbody tr', { hasText: 'margin' }).first().innerText();
-  assert.match(margin, /^margin\s+60\s+[+-]0\.9\d+\s+[+-]\d\.\d+\s+[+-]\d\.\d+\s+(better|worse)$/);
+  assert.match(margin, /^margin\s+60\s+[+−]0\.9\d+\s+[+−]\d\.\d+\s+[+−]\d\.\d+\s+(better|worse)$/);
   assert.match(await verdicts.locator('.note').innerText(), /and \d+ more: no record of evaluated pairs$/);
 });
 
