@@ -112,7 +112,7 @@ test('compare: pair by pair, and over seeds', async (t) => {
   const compared = await wishbone('compare', 'slow', 'fast', 'again', '--runs', folder);
   assert.equal(compared.code, 0, compared.stderr);
   assert.match(compared.stdout, /^fast against slow, pair by pair: 36 evaluated pairs, after steps 3 and 3$/m);
-  assert.match(compared.stdout, /^margin +36 +[+-]\d+\.\d{4} +[+-]\d+\.\d{4} +[+-]\d+\.\d{4} +\S/m);
+  assert.match(compared.stdout, /^margin +36 +[+−]\d+\.\d{4} +[+−]\d+\.\d{4} +[+−]\d+\.\d{4} +\S/m);
   assert.match(compared.stdout, /^2 runs that differ by their seed alone: slow, again$/m);
   assert.match(compared.stdout, /^accuracy +2 +\d+\.\d% +-?\d+\.\d% +\d+\.\d%$/m);
   const facts = JSON.parse((await wishbone('compare', 'slow', 'fast', '--runs', folder, '--json')).stdout) as {
