@@ -35,6 +35,9 @@ const LONGEST_PAUSE = 200;
 /** How long one question may take, milliseconds: far longer than any does that is answered, since it goes on when another is asked. */
 const LONGEST_QUESTION = 45_000;
 
+/** How long a window may take until its Explorer is there, milliseconds; then it is asked for. */
+const LONGEST_START = 30_000;
+
 async function silence(): Promise<never> {
   await sleep(LONGEST_QUESTION, undefined, { ref: false });
   throw new Error('no answer');
@@ -62,7 +65,20 @@ export class Workbench {
 
   async #ready(): Promise<void> {
     await this.page.locator('.monaco-workbench .part.statusbar').waitFor();
-    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
+    const row = this.page.locator('.explorer-folders-view .monaco-list-row').first();
+    const isThere = (timeout: number): Promise<boolean> =>
+      row.waitFor({ timeout }).then(
+        () => true,
+        () => false,
+      );
+    await until('the Explorer shows the folder', async () => {
+      if (await isThere(LONGEST_START)) return true;
+      // A window does not always begin with the Explorer in front, nor is every page that was loaded whole.
+      await this.page.keyboard.press('Control+Shift+E');
+      if (await isThere(5000)) return true;
+      await this.page.reload();
+      return false;
+    });
   }
 
   /** Runs a command from the palette by its full title, as soon as the palette knows it. */
