@@ -34,7 +34,7 @@ export function addOptions(command: Command, group: SectionName, names: readonly
     const option = `${group}.${name}` as OptionPath;
     const { help, default: value, byModel } = optionRow(option)!;
     const kind = optionKind(option);
-    const flag = `--${name.replaceAll('_', '-')}`;
+    const flag = flagOf(name);
     if (kind === 'flag') {
       command.option(flag, help);
       // For what a run config turns on.

@@ -1,25 +1,19 @@
 #pragma once
 
-#include <cuda.h>
-
 #include <cstdint>
 
 #include "backend/cuda/matmul/sm90/sizes.h"
+#include "backend/cuda/matmul/sm90/stored.cuh"
 #include "backend/cuda/primitives/bf16_pair.cuh"
-#include "backend/cuda/primitives/sm90/barriers.cuh"
 #include "backend/cuda/primitives/sm90/store_matrices.cuh"
-#include "backend/cuda/primitives/sm90/tma.cuh"
 
 namespace wishbone::cuda::sm90::rotated {
 
 /// RoPE of whole heads of D elements, in the epilogue of the product that gives them (matmul/sm90). A thread has both elements of every
 /// plane that it turns.
 template <int D>
-struct Rotated {
-    static constexpr int Columns = product::tile_columns, Boxes = 1, half = D / 2;
-    struct Maps {
-        CUtensorMap result;
-    };
+struct Rotated : product::Stored {
+    static constexpr int half = D / 2;
     struct Options {
         const float *cos, *sin;        ///< [most positions, D/2]
         const std::int32_t* position;  ///< [rows]
@@ -40,13 +34,6 @@ struct Rotated {
         }
     };
 
-    static __device__ __forceinline__ void load(const Maps&, std::uint32_t ready, std::uint32_t, int, int) {
-        mbarrier_arrive(ready);
-    }
-    static __device__ __forceinline__ void store(const Maps& maps, const Options&, std::uint32_t box, int row,
-                                                 int column) {
-        tma_store_3d(&maps.result, box, column, row, 0);
-    }
     template <int Slice>
     static __device__ __forceinline__ void slice(const Options& options, const Rows& rows,
                                                  std::uint32_t (&held)[product::tile_columns / 4],
